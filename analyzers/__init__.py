@@ -1,0 +1,1 @@
+"""From evidence to a diagnosis: facts, logs, causes, and the verdict on one host."""

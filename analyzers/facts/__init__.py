@@ -1,0 +1,1 @@
+"""Typed values parsed from evidence; or unknown, with the reason."""

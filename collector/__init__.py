@@ -1,0 +1,1 @@
+"""From an inventory to evidence: inventory, connections, probes, evidence."""

@@ -1,0 +1,1 @@
+"""Hosts to try ssm-triage on: for the demo, the tests and the scoring."""
