@@ -1,0 +1,58 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3, \
+	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+ARGS ?=
+CORPUS ?= tests/corpus
+
+.PHONY: help demo test lint format types bench score system clean
+
+help:  ## show what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+demo: $(VENV)/.base  ## sweep a few lab hosts over SSH and say where the reports are
+	$(BIN)/ssm-triage demo $(ARGS)
+
+test: $(VENV)/.test system  ## run everything (ARGS='-k name' for a part)
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: $(VENV)/.dev  ## ruff, mypy --strict, and the floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.dev  ## let ruff set the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.test  ## measure; writes build/bench.json
+	$(BIN)/python -m bench $(ARGS)
+
+score: $(VENV)/.base  ## how often the diagnosis is right (CORPUS=DIR)
+	$(BIN)/python -m lab.score $(CORPUS)
+
+system:  ## the system packages that the tests use (as root, with apt)
+	@tests/system-packages
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo 'make: ssm-triage needs Python 3.11 or later: install python3.11, or say make PYTHON=/path/to/python' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || tests/system-packages venv $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: $(VENV)/bin/python setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/python setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev]'
+	@touch $@ $(VENV)/.base $(VENV)/.dev
+
+$(VENV)/.dev: $(VENV)/bin/python setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+clean:  ## remove what was made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .tox
