@@ -1,1 +1,1 @@
-"""The agent's own logs: grammar, signatures, episodes."""
+"""The agent's logs: grammar, signatures as data, episodes.  ``read_logs(evidence)`` gives a ``LogReading``."""
