@@ -16,7 +16,7 @@ demo: $(VENV)/.base  ## sweep a few lab hosts over SSH and say where the reports
 	$(BIN)/ssm-triage demo $(ARGS)
 
 test: $(VENV)/.test system  ## run everything (ARGS='-k name' for a part)
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy --strict, and the floors
 	$(BIN)/ruff check .

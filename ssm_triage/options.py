@@ -1,0 +1,171 @@
+"""The options that verbs share, under the names that Ansible's users know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ssm_triage.exits import FailOn
+
+Command = Callable[..., Any]
+
+_SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+class Size(click.ParamType):
+    """A number of bytes: ``500k``, ``4M``; ``all`` for no limit (``None``)."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if not isinstance(value, str):
+            return int(value)
+        if value == "all":
+            return None
+        if found := re.fullmatch(r"(\d+)([kmg]?)(?:i?b)?", value.lower()):
+            return int(found[1]) * _SIZES[found[2]]
+        return self.fail(f"{value!r} is no size: say 500k, 4M or all", param, ctx)
+
+
+class Seconds(click.ParamType):
+    """A time in seconds, more than none."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds <= 86_400:
+            self.fail(f"{value!r} is no time: say seconds, such as 10", param, ctx)
+        return seconds
+
+
+def _all(*options: Command) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order of the help page."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+inventory_options = _all(
+    click.option(
+        "-i",
+        "--inventory",
+        "sources",
+        multiple=True,
+        required=True,
+        metavar="INVENTORY",
+        help="Inventory: file, directory, 'host,' list, or - for the JSON of ansible-inventory --list on"
+        " stdin. Repeatable.",
+    ),
+    click.option("-l", "--limit", metavar="PATTERN", help="Only these hosts: Ansible's patterns, or @FILE."),
+    click.option(
+        "--vault-password-file",
+        "vault_password_files",
+        multiple=True,
+        metavar="FILE",
+        help="Opens vaulted values.",
+    ),
+    click.option(
+        "--list-hosts", is_flag=True, help="Show the hosts, how each would be reached and why; ask none."
+    ),
+)
+
+connection_options = _all(
+    click.option(
+        "-c", "--connection", type=click.Choice(["ssh", "winrm", "local"]), help="Where none is said."
+    ),
+    click.option("-u", "--user", metavar="NAME", help="Log in as this user, where the inventory says none."),
+    click.option("--private-key", "--key-file", "private_key", metavar="FILE", help="Key for SSH."),
+    click.option("-k", "--ask-pass", is_flag=True, help="Ask for the login password."),
+    click.option(
+        "--password-from",
+        metavar="REF",
+        help="Login password by env:NAME, file:PATH, cmd:COMMAND, keyring:SERVICE/USER.",
+    ),
+    click.option("-b", "--become", is_flag=True, help="Become another user on the host (sudo)."),
+    click.option("--become-user", metavar="NAME", help="Whom to become (root)."),
+    click.option("--become-method", metavar="METHOD", help="How (sudo)."),
+    click.option("-K", "--ask-become-pass", is_flag=True, help="Ask for the password of sudo."),
+    click.option("--become-password-from", metavar="REF", help="Password of sudo, by reference as above."),
+    click.option("-J", "--jump", metavar="HOST,...", help="Go by way of these hosts."),
+    click.option("--ssh-config", metavar="FILE", type=click.Path(), help="Instead of ~/.ssh/config."),
+    click.option(
+        "--host-key-checking",
+        type=click.Choice(["strict", "accept-new", "off"]),
+        help="Unknown host keys: refuse (default), learn, or do not look (marked in the report).",
+    ),
+)
+
+sweep_options = _all(
+    click.option(
+        "-f", "--forks", type=click.IntRange(1, 512), default=16, show_default=True, help="Hosts at once."
+    ),
+    click.option(
+        "-T",
+        "--timeout",
+        "connect_timeout",
+        type=Seconds(),
+        default=10,
+        show_default=True,
+        help="To connect, in seconds.",
+    ),
+    click.option(
+        "--command-timeout", type=Seconds(), default=90, show_default=True, help="For the script on a host."
+    ),
+    click.option(
+        "--host-deadline", type=Seconds(), default=150, show_default=True, help="For one host, all in all."
+    ),
+    click.option(
+        "--log-budget",
+        type=Size(),
+        default="4M",
+        show_default=True,
+        help="Bytes of logs per host: the last start and the tail; 'all' for whole files.",
+    ),
+    click.option(
+        "--root", metavar="DIR", help="Look at a volume mounted there instead of the running system."
+    ),
+    click.option("--dry-run", is_flag=True, help="Say what would be asked of which host; ask none."),
+)
+
+output_options = _all(
+    click.option(
+        "-o", "--output", type=click.Path(), metavar="DIR", help="Run folder  [default: ssm-triage-runs/TIME]"
+    ),
+)
+
+report_options = _all(
+    click.option(
+        "--reporter",
+        "reporters",
+        multiple=True,
+        metavar="FORMAT[:TARGET]",
+        help="html:DIR, json:-, ndjson, markdown, csv, junit; several by repeating.  [default: html, json]",
+    ),
+)
+
+verdict_options = _all(
+    click.option(
+        "--fail-on",
+        type=click.Choice([str(level) for level in FailOn]),
+        default="broken",
+        show_default=True,
+        help="From which verdict on the exit code has bit 2.",
+    ),
+    click.option("--exit-zero", is_flag=True, help="Exit 0 whatever was found."),
+    click.option(
+        "--signatures", multiple=True, type=click.Path(), metavar="DIR", help="Log signatures of your own."
+    ),
+)
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Nothing on stderr but errors.")
