@@ -1,0 +1,183 @@
+"""One host's case, as the rules look at it: its facts and its log side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from analyzers.causes.versions import Abilities, Change
+from analyzers.facts import Facts
+from analyzers.facts.base import Known, Unknown
+from analyzers.facts.endpoints import Endpoint
+from analyzers.facts.imds import Imds
+from analyzers.facts.packages import Version
+from analyzers.facts.proxy import ProxySettings
+from analyzers.facts.routing import IMDS, Routing
+from analyzers.facts.service import Unit
+from analyzers.logs.model import Leg, LogReading, Sighting, StateChange
+from collector.evidence import Manifest
+
+SERVICES = ("ssm", "ssmmessages", "ec2messages")
+UNIT = "amazon-ssm-agent.service"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a rule may look at.  Unknown is never taken as fine."""
+
+    manifest: Manifest
+    facts: Facts
+    logs: LogReading
+    now: datetime
+    """By our clock, UTC; only to reckon what is next."""
+
+    def knows(self, need: str) -> bool:
+        """Whether a fact (or ``logs``) is there to be looked at."""
+        if need == "logs":
+            return self.logs.has_entries
+        fact = getattr(self.facts, need)
+        facts = fact.values() if isinstance(fact, dict) else (fact,)
+        return any(isinstance(one, Known) for one in facts)
+
+    # Who the agent is ------------------------------------------------------------------------------------
+
+    @cached_property
+    def version(self) -> Version | None:
+        """Of the agent that runs or ran last: its log's word before the package's, which may be newer."""
+        logged = Version.parse(self.logs.version) if self.logs.version else None
+        return logged or self.facts.version.or_none()
+
+    @cached_property
+    def abilities(self) -> Abilities:
+        return Abilities(self.version)
+
+    def has(self, change: Change) -> bool | None:
+        return self.abilities.has(change)
+
+    @cached_property
+    def unit(self) -> Unit | None:
+        service = self.facts.service.or_none()
+        return service.main if service else None
+
+    @cached_property
+    def identity(self) -> str | None:
+        """``EC2``, ``OnPrem`` ... as the agent took it last."""
+        last = self.last_state("identity")
+        if last is not None:
+            return last.value
+        if self.logs.identity:
+            return "OnPrem" if self.logs.identity.startswith("mi-") else "EC2"
+        kept = self.facts.identity_config.or_none()
+        return (kept.identity_type or None) if kept else None
+
+    @cached_property
+    def hybrid(self) -> bool:
+        """Whether the agent acts as a host registered by an activation."""
+        return self.identity == "OnPrem"
+
+    def last_state(self, aspect: str) -> StateChange | None:
+        """The last word of the log on one aspect."""
+        return next((state for state in reversed(self.logs.states) if state.aspect == aspect), None)
+
+    # How it is connected ---------------------------------------------------------------------------------
+
+    @cached_property
+    def imds(self) -> Imds | None:
+        return self.facts.imds.or_none()
+
+    @cached_property
+    def routing(self) -> Routing | None:
+        return self.facts.routing.or_none()
+
+    def endpoint(self, service: str) -> Endpoint | None:
+        return self.facts.endpoints.get(service, Unknown("")).or_none()
+
+    @cached_property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """Those that were looked at."""
+        return {service: found for service in SERVICES if (found := self.endpoint(service)) is not None}
+
+    @cached_property
+    def proxy(self) -> ProxySettings | None:
+        """What the agent itself uses."""
+        layers = self.facts.proxy.or_none()
+        return layers.agent if layers else None
+
+    @property
+    def proxied(self) -> bool | None:
+        """Whether the agent reaches the endpoints by a proxy; ``None``: not known."""
+        if self.proxy is not None:
+            return bool(self.proxy.variable("https_proxy"))
+        if self.logs.proxy is not None:
+            return bool(self.logs.proxy.https_proxy)
+        return None
+
+    @cached_property
+    def connected(self) -> bool:
+        """Whether the log's last word is an open channel to ssmmessages."""
+        return self.logs.channel == "ssmmessages"
+
+    def failures(self, *legs: Leg, target: str = "") -> Iterator[Sighting]:
+        """What the log says is wrong now, on these legs."""
+        for sighting in self.logs.failures():
+            if (not legs or sighting.leg in legs) and (not target or sighting.target == target):
+                yield sighting
+
+    # Values for the texts --------------------------------------------------------------------------------
+
+    @cached_property
+    def values(self) -> dict[str, str]:
+        """This host's values for the gaps of the texts; what is not known is left out."""
+        found = {
+            "name": self.manifest.subject.name,
+            "version": str(self.version) if self.version else None,
+            "region": self._region,
+            "instance": self._instance,
+            "role": self.imds.role if self.imds else None,
+            "account": self.imds.account if self.imds else None,
+            "unit": self.unit.name if self.unit and self.unit.exists else UNIT,
+            **self._network,
+        }
+        unit = found["unit"]
+        found["dropin"] = f"/etc/systemd/system/{unit}.d/proxy.conf"
+        if found["region"]:
+            found["host"] = f"ssm.{found['region']}.amazonaws.com"
+        ssm = self.endpoint("ssm")
+        if ssm is not None:
+            found["host"] = ssm.host
+        return {key: value for key, value in found.items() if value}
+
+    @property
+    def _region(self) -> str | None:
+        kept = self.facts.identity_config.or_none()
+        seen = (value for s in self.logs.sightings if (value := s.capture("region")))
+        return (
+            self.manifest.subject.region
+            or (self.imds.region if self.imds else None)
+            or (kept.region if kept else None)
+            or next((endpoint.region for endpoint in self.endpoints.values() if endpoint.region), None)
+            or next(seen, None)
+        )
+
+    @property
+    def _instance(self) -> str | None:
+        machine = self.facts.virtualization.or_none()
+        logged = self.logs.identity if (self.logs.identity or "").startswith("i-") else None
+        return (
+            self.manifest.subject.instance_id
+            or (self.imds.instance_id if self.imds else None)
+            or (machine.instance_id if machine else None)
+            or logged
+        )
+
+    @property
+    def _network(self) -> dict[str, str | None]:
+        routing = self.routing
+        if routing is None:
+            return {}
+        gateway = routing.expected_gateway
+        answer = routing.answer(IMDS)
+        device = routing.primary_device or (answer.device if answer else None)
+        return {"gateway": str(gateway) if gateway else None, "interface": device}

@@ -1,0 +1,121 @@
+"""What every cause is, how it is recognised and how it is mended: one YAML file per family, one entry per slug.
+
+Reports, ``explain`` and the documentation are drawn from these texts and from no others.  Each text is the message id
+of the translations.  ``{gaps}`` are filled with the host's own values; one whose value is not known stays visible as
+``<gap>`` for the reader to fill in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from analyzers.diagnosis import Owner
+
+FAMILIES = (
+    "agent config host imds proxy network dns tls identity hybrid service verdict"
+).split()  # fmt: skip
+"""The files, in the order in which ``explain`` lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepText:
+    """One step of a remedy or of a check, before the host's values are in it."""
+
+    text: str
+    lines: tuple[str, ...] = ()
+    where: Owner = Owner.HOST
+    needs: tuple[str, ...] = ()
+    """The step is only told where these values are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class CauseText:
+    """All that is said of one cause, whatever the host."""
+
+    slug: str
+    family: str
+    title: str
+    sentence: str
+    """The verdict, with gaps."""
+    what: str
+    seen: str = ""
+    """How it is recognised, and what it is mistaken for."""
+    owner: Owner = Owner.HOST
+    restart: bool | None = None
+    """Whether the agent must be restarted once it is mended."""
+    mend: tuple[StepText, ...] = ()
+    verify: tuple[StepText, ...] = ()
+    explains: tuple[str, ...] = ()
+    """Slugs (``*`` as in file names) that fold beneath this cause where both are found."""
+    symptom: bool = False
+    """Never a cause: it always folds."""
+
+    def covers(self, slug: str) -> bool:
+        """Whether this cause explains ``slug``."""
+        return slug != self.slug and any(fnmatchcase(slug, pattern) for pattern in self.explains)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Every text, by slug."""
+
+    texts: Mapping[str, CauseText]
+
+    def __getitem__(self, slug: str) -> CauseText:
+        return self.texts[slug]
+
+    def __contains__(self, slug: object) -> bool:
+        return slug in self.texts
+
+    def __iter__(self) -> Iterator[CauseText]:
+        return iter(self.texts.values())
+
+    def with_texts(self, more: Iterable[CauseText]) -> Catalogue:
+        """This catalogue and ``more``; a slug that is there already keeps its text."""
+        return Catalogue({**{text.slug: text for text in more}, **self.texts})
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The texts that come with ssm-triage (read once per process; they never change)."""
+    return Catalogue({text.slug: text for family in FAMILIES for text in _read(family)})
+
+
+def _read(family: str) -> Iterator[CauseText]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    source = files(__name__).joinpath(f"{family}.yaml").read_text("utf-8")
+    entries: dict[str, dict[str, Any]] = yaml.load(source, Loader=loader)  # noqa: S506  a safe loader, our own file
+    for slug, entry in entries.items():
+        yield cause_text(slug, family, entry)
+
+
+def cause_text(slug: str, family: str, entry: Mapping[str, Any]) -> CauseText:
+    """One entry of a file; rules of third parties make theirs with this too."""
+    owner = Owner(entry.get("owner", "host"))
+    return CauseText(
+        slug,
+        family,
+        entry["title"],
+        entry["sentence"],
+        " ".join(entry["what"].split()),
+        " ".join(entry.get("seen", "").split()),
+        owner,
+        entry.get("restart"),
+        tuple(_steps(entry.get("mend", ()))),
+        tuple(_steps(entry.get("verify", ()))),
+        tuple(entry.get("explains", ())),
+        bool(entry.get("symptom", False)),
+    )
+
+
+def _steps(steps: Iterable[Mapping[str, Any]]) -> Iterator[StepText]:
+    for step in steps:
+        where = Owner(step.get("where", "host"))
+        yield StepText(step["text"], tuple(step.get("lines", ())), where, tuple(step.get("needs", ())))
