@@ -41,6 +41,8 @@ class ProbeResult:
     """Why, where the status is not ``ok``; hostile text where it comes from the host."""
     sha256: str = ""
     """Of ``output``, in hex."""
+    redacted: int = 0
+    """How many secrets were found in the output on arrival and masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,12 @@ class LogPart:
     length: int
     first_line: int | None = 1
     """The number of its first line in the host's file, from 1; ``None`` where it was not counted."""
+    member: str = ""
+    """Its name within the evidence file."""
+    sha256: str = ""
+    """Of the bytes as they are kept, in hex."""
+    redacted: int = 0
+    """How many secrets were masked in it.  Their lines stay, their lengths do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +149,8 @@ class Manifest:
     """The user that the probes ran as: ``root``, ``ec2-user`` or a Windows account."""
     privilege: str = ""
     """``root``, ``sudo``, ``sudo-password``, ``none``, ``administrator`` ..."""
+    script_sha256: str = ""
+    """Of the script that was sent, in hex: what ``probes --script`` prints for the same options."""
     probes: tuple[ProbeResult, ...] = field(default=(), repr=False)
     """In the order in which they were asked; their outputs included."""
     logs: tuple[LogFile, ...] = ()
