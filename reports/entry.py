@@ -1,0 +1,150 @@
+"""One host in a sweep's summary: small, so that ten thousand of them stay small."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from analyzers.diagnosis import Confidence, Diagnosis, Owner, Verdict
+from analyzers.text import Message
+from collector.errors import FailureKind
+from collector.evidence import Evidence
+from reports.clean import one_line
+
+_WORST_FIRST = (Verdict.BROKEN, Verdict.UNKNOWN, Verdict.NOT_REACHED, Verdict.HEALTHY)
+_SUREST_FIRST = tuple(Confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a summary tells of one host.  ``name`` and ``headline`` are hostile text still."""
+
+    name: str
+    verdict: Verdict
+    headline: Message
+    href: str = ""
+    """Relative link to the host's page; empty where there is none."""
+    cause: str = ""
+    """Slug of the first root cause."""
+    scope: str = ""
+    confidence: Confidence | None = None
+    owner: Owner | None = None
+    since: datetime | None = None
+    more_causes: int = 0
+    failure: FailureKind | None = None
+    """Why it was not reached, or the collection broke off."""
+    address: str = ""
+    platform: str = ""
+    groups: tuple[str, ...] = ()
+    instance_id: str = ""
+    region: str = ""
+    agent_version: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the host is counted under: its cause and scope, or why it was not reached."""
+        if self.cause:
+            return f"{self.cause} {self.scope}".rstrip()
+        return str(self.failure) if self.failure and self.verdict is Verdict.NOT_REACHED else ""
+
+
+def entry_of(diagnosis: Diagnosis, evidence: Evidence, href: str = "") -> Entry:
+    """Boil one host down."""
+    first = diagnosis.causes[0] if diagnosis.causes else None
+    failure = evidence.manifest.failure
+    subject = diagnosis.subject
+    return Entry(
+        name=one_line(subject.name, 300),
+        verdict=diagnosis.verdict,
+        headline=_bounded(diagnosis.headline),
+        href=href,
+        cause=first.slug if first else "",
+        scope=first.scope or "" if first else "",
+        confidence=first.confidence if first else None,
+        owner=_owner(diagnosis),
+        since=first.since if first else None,
+        more_causes=max(len(diagnosis.causes) - 1, 0),
+        failure=failure.kind if failure else None,
+        address=one_line(subject.address, 300),
+        platform=str(subject.platform),
+        groups=subject.groups,
+        instance_id=one_line(diagnosis.agent.identity or subject.instance_id or "", 100),
+        region=one_line(subject.region or "", 100),
+        agent_version=one_line(diagnosis.agent.version or "", 100),
+    )
+
+
+def _owner(diagnosis: Diagnosis) -> Owner | None:
+    if diagnosis.causes:
+        return diagnosis.causes[0].owner
+    return Owner.OPERATOR if diagnosis.verdict is Verdict.NOT_REACHED else None
+
+
+def _bounded(message: Message) -> Message:
+    return Message(message.template, {name: one_line(value, 300) for name, value in message.values.items()})
+
+
+def worst_first(entries: Iterable[Entry]) -> list[Entry]:
+    """The order in which a reader wants them: broken first, the commonest cause first, then by name."""
+    entries = list(entries)
+    common = Counter((entry.verdict, entry.label) for entry in entries)
+
+    def rank(entry: Entry) -> tuple[object, ...]:
+        sure = _SUREST_FIRST.index(entry.confidence) if entry.confidence else len(_SUREST_FIRST)
+        return (
+            _WORST_FIRST.index(entry.verdict),
+            -common[entry.verdict, entry.label],
+            entry.label,
+            sure,
+            _natural(entry.name),
+        )
+
+    return sorted(entries, key=rank)
+
+
+def _natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """``web-9`` before ``web-10``."""
+    parts: list[tuple[int, int, str]] = []
+    digits, text = "", ""
+    for char in f"{name}\0":
+        if "0" <= char <= "9":
+            if text:
+                parts.append((1, 0, text))
+                text = ""
+            digits += char
+        else:
+            if digits:
+                parts.append((0, int(digits[:18]), digits))
+                digits = ""
+            text += char
+    return (*parts, (1, 0, text))
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many hosts share one cause."""
+
+    verdict: Verdict
+    label: str
+    owner: Owner | None
+    hosts: int
+
+
+def by_cause(entries: Iterable[Entry]) -> list[Count]:
+    """Counts per cause, worst first."""
+    counts = Counter((entry.verdict, entry.label, entry.owner) for entry in entries)
+    found = [Count(*key, hosts) for key, hosts in counts.items()]
+    return sorted(found, key=lambda count: (_WORST_FIRST.index(count.verdict), -count.hosts, count.label))
+
+
+def by_owner(entries: Iterable[Entry]) -> dict[Owner, int]:
+    """How many hosts each owner has to mend, most first."""
+    return dict(Counter(entry.owner for entry in entries if entry.owner).most_common())
+
+
+def by_verdict(entries: Iterable[Entry]) -> dict[Verdict, int]:
+    """Counts per verdict, worst first; verdicts without a host left out."""
+    counts = Counter(entry.verdict for entry in entries)
+    return {verdict: counts[verdict] for verdict in _WORST_FIRST if counts[verdict]}

@@ -1,0 +1,89 @@
+"""Citations made ready to print: cleaned, capped, the part that matters marked, the rest pointed to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from analyzers.diagnosis import Citation
+from analyzers.text import Message
+from collector.evidence import Evidence
+from reports.clean import clean
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How much of the evidence a page repeats; the rest stays in the evidence file."""
+
+    citations: int
+    """Of one list."""
+    lines: int
+    chars: int
+    items: int
+    """Symptoms, excluded causes, steps, events: of one list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """One citation, cleaned: ``before``, ``marked`` and ``after`` make up its text."""
+
+    source: str
+    line: int | None
+    time: datetime | None
+    before: str
+    marked: str
+    after: str
+    more_lines: int
+    note: Message | None
+    how: str
+    """Which tool gave it, of a probe's output."""
+    whom: str
+    """The user that read it."""
+
+
+def excerpts(citations: Sequence[Citation], evidence: Evidence, caps: Caps) -> list[Excerpt]:
+    """As many of ``citations`` as the caps allow, the first ones first."""
+    return [_excerpt(citation, evidence, caps) for citation in citations[: caps.citations]]
+
+
+def _excerpt(citation: Citation, evidence: Evidence, caps: Caps) -> Excerpt:
+    text, more_lines = _window(citation, caps)
+    before, marked, after = _split(text, clean(citation.mark, caps.chars))
+    probe = citation.source.removeprefix("probes/").removesuffix(".txt")
+    how = evidence.probe(probe).via if citation.source.startswith("probes/") else ""
+    return Excerpt(
+        source=citation.source,
+        line=citation.line,
+        time=citation.time,
+        before=before,
+        marked=marked,
+        after=after,
+        more_lines=more_lines,
+        note=citation.note,
+        how=how,
+        whom=evidence.manifest.ran_as,
+    )
+
+
+def _window(citation: Citation, caps: Caps) -> tuple[str, int]:
+    """The lines around the mark, and how many others there are."""
+    lines = citation.text[: caps.chars * 1_000].splitlines() or [""]
+    marked = citation.mark.splitlines()[0] if citation.mark else ""
+    at = next((n for n, line in enumerate(lines) if marked and marked in line), 0)
+    first = max(0, min(at - caps.lines // 3, len(lines) - caps.lines))
+    shown = lines[first : first + caps.lines]
+    return clean(_around("\n".join(shown), marked, caps.chars), caps.chars), len(lines) - len(shown)
+
+
+def _around(text: str, mark: str, chars: int) -> str:
+    """``text`` from shortly before ``mark``, where the mark would else fall behind the cut."""
+    at = text.find(mark) if mark else 0
+    if len(text) <= chars or at < 0 or at + len(mark) <= chars * 3 // 4:
+        return text
+    return "… " + text[max(0, at - chars // 4) :]
+
+
+def _split(text: str, mark: str) -> tuple[str, str, str]:
+    before, found, after = text.partition(mark) if mark else ("", "", text)
+    return (before, found, after) if found else ("", "", text)
