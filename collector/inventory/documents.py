@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,9 @@ def decode(content: bytes, path: str, vault: VaultKeys) -> str:
     Raises:
         InventoryError: a line is not text, or a vault cannot be opened.
     """
+    content = content.removeprefix(codecs.BOM_UTF8)
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode()
     except UnicodeDecodeError:
         text = "\n".join(
             _decode_line(line, Origin(path, n)) for n, line in enumerate(content.splitlines(), 1)

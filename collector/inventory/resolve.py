@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -341,9 +341,9 @@ class _Value:
         return text in _TRUE
 
     def one_of(self, choices: Iterable[str]) -> str:
-        text = self.text().lower()
-        if text not in choices:
-            raise self.error(f"{text!r} is not known{_among(text, choices)}")
+        text, names = self.text().lower(), [str(choice) for choice in choices]
+        if text not in names:
+            raise self.error(f"{text!r} is not known{_among(text, names)}")
         return text
 
     def option(self) -> str:
@@ -365,6 +365,6 @@ class _Value:
             raise self.error(str(error)) from None
 
 
-def _among(text: str, choices: Iterable[str]) -> str:
+def _among(text: str, choices: Sequence[str]) -> str:
     close = get_close_matches(text, choices, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(choices)}"
