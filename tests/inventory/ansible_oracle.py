@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-os.environ["ANSIBLE_CONFIG"] = str(Path(__file__).with_name("ansible.cfg"))
-os.environ["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"] = "true"
-os.environ["ANSIBLE_DEPRECATION_WARNINGS"] = "false"
 
 from ansible.constants import INTERNAL_STATIC_VARS
 from ansible.inventory.manager import InventoryManager
@@ -83,5 +77,5 @@ def plain(value: Any) -> Any:
         return ("vault", value._ciphertext)
     if isinstance(value, dict):
         hidden = MAGIC | INTERNAL_STATIC_VARS | {"playbook_dir"}
-        return {str(key): plain(item) for key, item in value.items() if key not in hidden}
+        return {key: plain(item) for key, item in value.items() if key not in hidden}
     return [plain(item) for item in value] if isinstance(value, list) else value
