@@ -275,7 +275,7 @@ def checked(
     owner: ExitStack | None = None,
     sha256: str = "",
 ) -> io.BufferedReader:
-    """``content`` as a stream; reading it raises ``EvidenceError`` where it is damaged or fails its digest."""
+    """``content`` as a stream whose reading raises ``EvidenceError`` where it is damaged or altered."""
     return io.BufferedReader(_Checked(content, path, name, owner, sha256), 256 * 1024)
 
 
