@@ -29,6 +29,7 @@ IPNetwork: TypeAlias = IPv4Network | IPv6Network
 
 MAX_BYTES = 1 << 20
 """More than any probe may print; what lies behind is not read."""
+MAX_LINES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def decode(output: bytes) -> str:
 
 def lines_of(output: bytes, source: str) -> Iterator[Line]:
     """Every line that is not blank, numbered from 1 as the host printed them."""
-    for number, text in enumerate(decode(output).split("\n"), 1):
+    for number, text in enumerate(decode(output).split("\n")[:MAX_LINES], 1):
         text = text.removesuffix("\r")
         if text.strip():
             yield Line(source, text, number)

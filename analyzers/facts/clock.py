@@ -11,6 +11,9 @@ from collector.evidence.records import parse_records
 
 SIGV4_TOLERANCE = timedelta(minutes=5)
 """How far a signature's time may be from AWS's clock."""
+NO_TIME = timedelta(0)
+COLLECTION = timedelta(minutes=1)
+"""How long a collection is taken to last where nobody measured it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TypeVar
 
-from analyzers.facts.base import IPAddress, Line
-from analyzers.facts.hosts import HostsEntry
+from analyzers.facts.base import IPAddress, Line, address, http_date, integer, number, record_line, utc
+from analyzers.facts.hosts import HostsEntry, HostsFile, Resolvers
+from collector.evidence.records import Record, parse_records
+
+_Staged = TypeVar("_Staged", "TcpAttempt", "TlsHandshake", "HttpAnswer")
 
 
 class DnsState(StrEnum):
@@ -55,6 +61,8 @@ class EndpointState(StrEnum):
     """5xx."""
     NOT_AWS = "not-aws"
     """An answer that no AWS service gives: HTML, a foreign server."""
+    CONNECTED = "connected"
+    """TCP stands, and nothing further could be tried."""
     UNKNOWN = "unknown"
 
 
@@ -214,10 +222,286 @@ class Endpoint:
         """Whether the service answers, directly or by the agent's proxy; ``None``: cannot be told."""
         if self.proxied is not None:
             return self.proxied.ok
-        return None if self.state is EndpointState.UNKNOWN else self.state is EndpointState.OK
+        if self.state in (EndpointState.UNKNOWN, EndpointState.CONNECTED):
+            return None
+        return self.state is EndpointState.OK
 
     @property
     def dates(self) -> tuple[tuple[datetime, Line], ...]:
         """``Date`` of each AWS answer, with where it stands."""
         answers = (*self.http, *((self.proxied,) if self.proxied else ()))
         return tuple((a.date, a.at) for a in answers if a.date is not None and a.aws is not False)
+
+
+# Reading -------------------------------------------------------------------------------------------------
+
+
+def parse_endpoint(
+    output: bytes,
+    source: str,
+    *,
+    hosts: HostsFile | None = None,
+    resolvers: Resolvers | None = None,
+) -> Endpoint | None:
+    """Of one ``endpoint-*`` probe; ``None`` where it does not name its endpoint.
+
+    The hosts file tells which lines override the name, resolv.conf whether there is a nameserver at all.
+    """
+    records = [r for r in parse_records(output) if r.get("outcome") != "skipped"]
+    head = next((r for r in records if r.name == "endpoint" and r.get("host")), None)
+    if head is None:
+        return None
+    named = {
+        name: [r for r in records if r.name == name] for name in ("resolve", "tcp", "tls", "http", "proxy")
+    }
+    endpoint = Endpoint(
+        record_line(head, source),
+        head.get("service"),
+        head.get("host"),
+        integer(head.get("port")) or 443,
+        head.get("source"),
+        head.get("region"),
+        head.get("region_source"),
+        next((_resolution(r, source) for r in named["resolve"]), None),
+        tuple(_direct(r, source) for r in records if r.name.startswith("dns ")),
+        tuple(_tcp(r, source) for r in named["tcp"]),
+        tuple(_tls(r, source) for r in named["tls"]),
+        tuple(_http(r, source) for r in named["http"]),
+        next((_proxied(r, source) for r in named["proxy"]), None),
+        hosts.overrides(head.get("host")) if hosts else (),
+    )
+    dns_state, dns_line = _judge_dns(endpoint, resolvers)
+    state, line = _judge(endpoint, dns_state, dns_line)
+    return replace(endpoint, dns_state=dns_state, state=state, shown_by=line)
+
+
+def _addresses(record: Record) -> tuple[IPAddress, ...]:
+    found = (address(text) for text in record.all("address"))
+    return tuple(dict.fromkeys(item for item in found if item is not None))
+
+
+def _resolution(record: Record, source: str) -> Resolution:
+    return Resolution(
+        record_line(record, source),
+        _addresses(record),
+        record.get("error"),
+        integer(record.get("exit")),
+        record.get("tool"),
+        number(record.get("ms")),
+    )
+
+
+def _direct(record: Record, source: str) -> DirectAnswer:
+    return DirectAnswer(
+        record_line(record, source),
+        record.name.removeprefix("dns ").strip(),
+        record.get("rcode").upper(),
+        _addresses(record),
+        record.get("outcome"),
+        record.get("error"),
+    )
+
+
+def _tcp(record: Record, source: str) -> TcpAttempt:
+    return TcpAttempt(
+        record_line(record, source),
+        address(record.get("address")),
+        record.get("outcome"),
+        record.get("error"),
+        number(record.get("ms")),
+    )
+
+
+def _tls(record: Record, source: str) -> TlsHandshake:
+    return TlsHandshake(
+        record_line(record, source),
+        record.get("outcome"),
+        record.get("protocol"),
+        record.get("subject"),
+        record.get("issuer"),
+        certificate_date(record.get("not_before")),
+        certificate_date(record.get("not_after")),
+        record.get("verify"),
+        record.get("error"),
+        address(record.get("address")),
+    )
+
+
+def _http(record: Record, source: str) -> HttpAnswer:
+    status = integer(record.get("http")) or None
+    return HttpAnswer(
+        record_line(record, source),
+        record.get("outcome") or ("answered" if status else "error"),
+        status,
+        record.get("error"),
+        record.get("server"),
+        record.get("type"),
+        http_date(record.get("date")),
+        address(record.get("remote")),
+        record.body,
+        _aws(record),
+    )
+
+
+def _proxied(record: Record, source: str) -> ProxiedAnswer:
+    status = integer(record.get("http")) or None
+    return ProxiedAnswer(
+        record_line(record, source),
+        record.get("proxy"),
+        record.get("outcome") or ("answered" if status else "error"),
+        integer(record.get("connect")) or None,
+        status,
+        record.get("error"),
+        record.get("issuer"),
+        http_date(record.get("date")),
+        _aws(record),
+    )
+
+
+_AWS_WORDS = re.compile(
+    r"UnknownOperationException|MissingAuthenticationToken|Missing Authentication Token|InvalidSignature"
+    r"|IncompleteSignature|AccessDeniedException|SerializationException|UnrecognizedClient"
+    r"|Unable to determine service/operation name|AmazonSSM|x-amzn|xmlns=\"[^\"]*amazonaws\.com"
+)
+"""Words of the errors with which AWS services answer a request without a signature."""
+
+
+def _aws(record: Record) -> bool | None:
+    """Whether an answer is that of an AWS service; ``None``: cannot be told."""
+    if not integer(record.get("http")):
+        return None
+    kind, body = record.get("type").lower(), record.body[:2048]
+    if "x-amz" in kind or _AWS_WORDS.search(body) or record.get("server").startswith("awselb"):
+        return True
+    if "html" in kind or "<html" in body.lower() or "<!doctype html" in body.lower():
+        return False
+    return None
+
+
+def certificate_date(text: str) -> datetime | None:
+    """``Oct 24 06:23:20 2026 GMT`` as openssl prints it, or ISO 8601; UTC."""
+    found = re.fullmatch(r"\s*([A-Z][a-z]{2}) +([0-9]{1,2}) ([0-9:]{8}) ([0-9]{4}) GMT\s*", text)
+    if not found:
+        return utc(text)
+    months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+    if found[1] not in months:
+        return None
+    month = months.index(found[1]) // 4 + 1
+    try:
+        hour, minute, second = (int(part) for part in found[3].split(":"))
+        return datetime(int(found[4]), month, int(found[2]), hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+# Judging -------------------------------------------------------------------------------------------------
+
+_BY_RCODE = {
+    "NXDOMAIN": DnsState.NXDOMAIN,
+    "SERVFAIL": DnsState.SERVFAIL,
+    "REFUSED": DnsState.REFUSED,
+    "NOERROR": DnsState.NO_ANSWER,
+}
+_BY_DNS_OUTCOME = {
+    "timeout": DnsState.TIMEOUT,
+    "refused": DnsState.UNREACHABLE,
+    "no-route": DnsState.UNREACHABLE,
+    "host-unreachable": DnsState.UNREACHABLE,
+}
+
+
+def _judge_dns(endpoint: Endpoint, resolvers: Resolvers | None) -> tuple[DnsState, Line | None]:
+    """How resolution went, and the line that shows it."""
+    resolve = endpoint.resolve
+    if resolve is not None and resolve.addresses:
+        return DnsState.OK, resolve.at
+    if resolve is None and not endpoint.dns:
+        return DnsState.UNKNOWN, None
+    if resolvers is not None and not resolvers.nameservers:
+        return DnsState.NO_RESOLVER, resolve.at if resolve else None
+    direct = _judge_direct(endpoint.dns)
+    if direct is not None and (direct[0] is not DnsState.OK or resolve is None):
+        return direct
+    if resolve is None:
+        return DnsState.UNKNOWN, None
+    return _judge_words(resolve, direct is not None), resolve.at
+
+
+def _judge_direct(answers: Iterable[DirectAnswer]) -> tuple[DnsState, Line] | None:
+    """What the nameservers say themselves: the first that refuses, then one that knows, then silence."""
+    by_rank: list[tuple[int, DnsState, Line]] = []
+    for answer in answers:
+        if answer.addresses:
+            by_rank.append((1, DnsState.OK, answer.at))
+        elif answer.rcode:
+            by_rank.append((0, _BY_RCODE.get(answer.rcode, DnsState.FAILED), answer.at))
+        elif answer.outcome in _BY_DNS_OUTCOME:
+            by_rank.append((2, _BY_DNS_OUTCOME[answer.outcome], answer.at))
+    best = min(by_rank, key=lambda item: item[0], default=None)
+    return None if best is None else best[1:]
+
+
+def _judge_words(resolve: Resolution, answered: bool) -> DnsState:
+    """A failure of the host's own resolution, by its words.
+
+    ``answered``: a nameserver, asked directly, does know the name: something on the host loses the answer.
+    """
+    if answered:
+        return DnsState.FAILED
+    if resolve.exit == 124 or "timed out" in resolve.error.lower() or resolve.error == "timeout":
+        return DnsState.TIMEOUT
+    # getent says 2 and no word for every kind of failure; EAI_NONAME is a resolver's own "no such name".
+    if re.search(r"name or service not known|name does not resolve|NXDOMAIN", resolve.error, re.IGNORECASE):
+        return DnsState.NXDOMAIN
+    return DnsState.FAILED
+
+
+_BY_CONNECTION = {
+    "no-route": EndpointState.NO_ROUTE,
+    "host-unreachable": EndpointState.NO_ROUTE,
+    "refused": EndpointState.REFUSED,
+    "timeout": EndpointState.TIMEOUT,
+    "denied": EndpointState.DENIED,
+    "invalid": EndpointState.DENIED,
+    "no-answer": EndpointState.NO_ANSWER,
+}
+_TRUST = frozenset(("untrusted", "expired", "not-yet-valid", "wrong-host"))
+
+
+def _judge(
+    endpoint: Endpoint, dns_state: DnsState, dns_line: Line | None
+) -> tuple[EndpointState, Line | None]:
+    """The first stage at which the direct way fails, and the line that shows it."""
+    if dns_state not in (DnsState.OK, DnsState.UNKNOWN):
+        return EndpointState.DNS, dns_line
+    connected = _first(endpoint.tcp, "connected")
+    if endpoint.tcp and connected is None:
+        attempt = endpoint.tcp[0]
+        return _BY_CONNECTION.get(attempt.outcome, EndpointState.UNKNOWN), attempt.at
+    answer = _first(endpoint.http, "answered")
+    shaken = _first(endpoint.tls, "ok")
+    if endpoint.tls and shaken is None and (answer is None or endpoint.tls[0].outcome in _TRUST):
+        handshake = endpoint.tls[0]
+        trust = handshake.outcome in _TRUST
+        return (EndpointState.TLS_TRUST if trust else EndpointState.TLS_BROKEN), handshake.at
+    if answer is not None:
+        return _judge_answer(answer), answer.at
+    if endpoint.http:
+        tried = endpoint.http[0]
+        state = _BY_CONNECTION.get(tried.outcome, EndpointState.UNKNOWN)
+        stands = connected is not None or shaken is not None
+        return (EndpointState.NO_ANSWER if stands and state is EndpointState.TIMEOUT else state), tried.at
+    if shaken is not None:
+        return EndpointState.OK, shaken.at
+    return (EndpointState.CONNECTED, connected.at) if connected else (EndpointState.UNKNOWN, None)
+
+
+def _judge_answer(answer: HttpAnswer) -> EndpointState:
+    if answer.aws is False:
+        return EndpointState.NOT_AWS
+    server_error = answer.status is not None and answer.status >= 500
+    return EndpointState.SERVER_ERROR if server_error else EndpointState.OK
+
+
+def _first(items: Iterable[_Staged], outcome: str) -> _Staged | None:
+    return next((item for item in items if item.outcome == outcome), None)

@@ -3,54 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-from analyzers.facts.base import IPAddress, Line
+from analyzers.facts.base import IPAddress
+from analyzers.facts.iptables import judge_iptables, parse_iptables
+from analyzers.facts.nftables import judge_nft, parse_nft
+from analyzers.facts.packet import Fate, Judgement, Packet, together
 
-
-class Fate(StrEnum):
-    """What becomes of a packet that root sends."""
-
-    PASS = "pass"  # noqa: S105  a fate's name
-    DROP = "drop"
-    REJECT = "reject"
-    REDIRECT = "redirect"
-    """DNAT or REDIRECT: it goes somewhere else."""
-    UNKNOWN = "unknown"
-    """A rule that cannot be judged from here could decide it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """The fate of one packet, and the rule that settles it."""
-
-    fate: Fate
-    at: Line | None = None
-    """The rule or the chain's policy; ``None`` where nothing stops it."""
-    chain: str = ""
-    """``filter OUTPUT``, ``inet filter output``."""
-    target: str = ""
-    """Of a redirection: ``127.0.0.1:8080``."""
-    doubts: tuple[Line, ...] = ()
-    """Of ``unknown``: the rules that could not be judged."""
-
-    @property
-    def blocks(self) -> bool:
-        return self.fate in (Fate.DROP, Fate.REJECT)
+__all__ = ["Fate", "Firewall", "Judgement", "Packet"]
 
 
 @dataclass(frozen=True, slots=True)
 class Firewall:
-    """iptables, ip6tables and nftables together."""
+    """iptables, ip6tables and nftables together, each as it was listed; ``None``: not seen."""
 
     iptables: bytes | None = None
-    """``None``: not seen."""
     ip6tables: bytes | None = None
     nft: bytes | None = None
 
-    def judge(self, target: IPAddress, port: int, *, uid: int = 0, device: str | None = None) -> Judgement:
-        """The fate of a new TCP connection from this host to ``target:port``, sent by ``uid``."""
-        raise NotImplementedError
+    def judge(
+        self,
+        target: IPAddress,
+        port: int,
+        *,
+        uid: int = 0,
+        device: str | None = None,
+        sources: tuple[IPAddress, ...] = (),
+    ) -> Judgement:
+        """The fate of a new TCP connection from this host to ``target:port``, opened by ``uid``.
+
+        ``device`` and ``sources`` (where it leaves, and the host's addresses) settle rules that ask for them.
+        """
+        packet = Packet(target, port, uid, device, sources)
+        name, saved = ("ip6tables", self.ip6tables) if target.version == 6 else ("iptables", self.iptables)
+        found: list[Judgement] = []
+        if saved is not None:
+            found += judge_iptables(parse_iptables(saved, f"probes/{name}"), packet)
+        if self.nft is not None:
+            tables = parse_nft(self.nft)
+            # iptables-save tells the rules of iptables-nft in words that are easier to judge.
+            found += judge_nft([t for t in tables if not (t.managed and saved is not None)], packet)
+        return together(found)
 
     @property
     def seen(self) -> bool:

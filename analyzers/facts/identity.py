@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from analyzers.facts.base import Line
+from analyzers.facts.base import Line, epoch, record_line
+from collector.evidence.records import parse_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,41 @@ class StrayCredentials:
     def read_by_agent(self) -> bool:
         """Whether the SDK would use it unasked: root's default profile, or key variables."""
         return "default" in self.profiles or "AWS_ACCESS_KEY_ID" in self.names
+
+
+# Reading -------------------------------------------------------------------------------------------------
+
+
+def parse_registration(output: bytes, source: str = "probes/registration") -> Registration:
+    """Of the ``registration`` probe; without a record of that name there is no registration."""
+    records = {record.name: record for record in parse_records(output)}
+    vault = records["vault"].all("file") if "vault" in records else ()
+    record = records.get("registration")
+    if record is None:
+        return Registration(None, vault=vault)
+    return Registration(
+        record_line(record, source),
+        record.get("instance"),
+        record.get("region"),
+        record.get("path"),
+        epoch(record.get("modified")),
+        vault,
+    )
+
+
+def parse_stray_credentials(
+    output: bytes, source: str = "probes/stray-credentials"
+) -> tuple[StrayCredentials, ...]:
+    """Of the ``stray-credentials`` probe: one record per file, and ``[environment]``."""
+    return tuple(
+        StrayCredentials(
+            record_line(record, source),
+            record.name,
+            record.all("profile"),
+            record.all("name"),
+            epoch(record.get("modified")),
+            record.get("mode"),
+        )
+        for record in parse_records(output)
+        if record.name and record.fields
+    )

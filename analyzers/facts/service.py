@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
-from analyzers.facts.base import Line
+from analyzers.facts.base import Line, Section, integer, record_line, sections_of
+from collector.evidence.records import Record, parse_records
 
 
 class ServiceState(StrEnum):
@@ -129,3 +132,113 @@ class UnitFiles:
             for key in ("Wants", "Requires")
             for setting in self.values(key)
         )
+
+
+# Reading -------------------------------------------------------------------------------------------------
+
+_STATES = {
+    "reloading": ServiceState.RUNNING,
+    "activating": ServiceState.STARTING,
+    "deactivating": ServiceState.STOPPED,
+    "failed": ServiceState.FAILED,
+}
+_ENDINGS = {"1": "exited", "2": "killed", "3": "dumped"}
+"""``ExecMainCode`` as systemctl prints it: ``si_code`` of waitid(2)."""
+
+
+def parse_service(output: bytes, source: str = "probes/service") -> Service:
+    """Of the ``service`` probe: one record per unit."""
+    return Service(tuple(_unit(record, source) for record in parse_records(output) if record.name))
+
+
+def _unit(record: Record, source: str) -> Unit:
+    shown = (
+        *("LoadState", "ActiveState", "SubState", "UnitFileState", "Result"),
+        *("ExecMainCode", "ExecMainStatus", "NRestarts", "User", "manager"),
+    )
+    ending = record.get("ExecMainCode")
+    return Unit(
+        record_line(record, source, *shown),
+        record.name,
+        _state(record),
+        record.get("manager"),
+        record.get("LoadState"),
+        record.get("ActiveState"),
+        record.get("SubState"),
+        record.get("UnitFileState"),
+        record.get("Result"),
+        integer(record.get("ExecMainStatus")),
+        _ENDINGS.get(ending, ending if ending.isalpha() else ""),
+        integer(record.get("NRestarts")),
+        record.get("User"),
+        integer(record.get("MainPID")) or None,
+        systemd_time(record.get("ExecMainStartTimestamp")),
+        record.get("FragmentPath"),
+        tuple(record.get("DropInPaths").split()),
+        tuple(record.get("After").split()),
+        record.get("Restart"),
+        record.get("RestartUSec"),
+    )
+
+
+def _state(record: Record) -> ServiceState:
+    load, active, sub, enabled = (
+        record.get(key).lower() for key in ("LoadState", "ActiveState", "SubState", "UnitFileState")
+    )
+    if active == "active":
+        return ServiceState.STOPPED if sub in ("exited", "dead") else ServiceState.RUNNING
+    if active == "activating" and sub == "auto-restart":
+        return ServiceState.RESTARTING
+    if active in _STATES:
+        return _STATES[active]
+    if "masked" in (load, enabled) or enabled == "masked-runtime":
+        return ServiceState.MASKED
+    if load == "not-found":
+        return ServiceState.ABSENT
+    if load in ("bad-setting", "error"):
+        return ServiceState.FAILED
+    if active == "inactive":
+        return ServiceState.DISABLED if enabled.startswith("disabled") else ServiceState.STOPPED
+    return ServiceState.UNKNOWN
+
+
+def systemd_time(text: str) -> datetime | None:
+    """``Mon 2026-11-23 06:38:45 UTC``; letters of another zone say nothing sure: the time stays naive."""
+    match = re.search(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:[0-9]{2}:[0-9]{2})(?: (\S+))?", text[:200])
+    try:
+        moment = datetime.fromisoformat(f"{match[1]}T{match[2]}") if match else None
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment and match and match[3] in ("UTC", "GMT", "Z") else moment
+
+
+def parse_unit_files(output: bytes, source: str = "probes/unit") -> UnitFiles:
+    """Of the unit files: ``Key=value`` in sections, lines joined at a backslash, and upstart's ``env``."""
+    paths: list[str] = []
+    settings: list[UnitSetting] = []
+    for file in sections_of(output, source):
+        paths.append(file.name)
+        settings += _settings(file)
+    return UnitFiles(tuple(paths), tuple(settings))
+
+
+def _settings(file: Section) -> Iterator[UnitSetting]:
+    section, pending, start = "", [], None
+    for line in file.lines:
+        text = line.text.strip()
+        if text[:1] in ("#", ";"):
+            continue
+        start = start or line
+        if text.endswith("\\"):
+            pending.append(text[:-1])
+            continue
+        text = " ".join((*pending, text))
+        head = re.fullmatch(r"\[([^\]]*)\]", text)
+        key, equals, value = text.partition("=")
+        if head:
+            section = head[1]
+        elif text.startswith("env "):
+            yield UnitSetting(start, file.name, section, "env", text[4:].strip())
+        elif equals:
+            yield UnitSetting(start, file.name, section, key.strip(), value.strip())
+        pending, start = [], None

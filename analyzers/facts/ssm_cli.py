@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
-from analyzers.facts.base import Line
+from analyzers.facts.base import Line, decode, lines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +34,30 @@ class Diagnostics:
     def check(self, name: str) -> Check | None:
         """By its name: ``EC2 IMDS``, ``AWS Credentials``, ``Connectivity to ssm endpoint`` ..."""
         return next((check for check in self.checks if check.name == name), None)
+
+
+# Reading -------------------------------------------------------------------------------------------------
+
+
+def parse_diagnostics(output: bytes, source: str = "probes/ssm-cli") -> Diagnostics | None:
+    """Of ``ssm-cli get-diagnostics --output json``; ``None`` where it printed no such document."""
+    text = decode(output)
+    try:
+        data = json.loads(text[text.index("{") :])
+        rows = data["DiagnosticsOutput"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    numbers = {line.text.strip(): line.number for line in reversed(tuple(lines_of(output, source)))}
+    checks = []
+    for row in rows if isinstance(rows, list) else ():
+        name, status, note = (
+            (str(row.get(k, "")) for k in ("Check", "Status", "Note")) if _is_row(row) else ("",) * 3
+        )
+        if name:
+            at = Line(source, f"{name}: {status}: {note}", numbers.get(f'"Check": {json.dumps(name)},'))
+            checks.append(Check(at, name, status, note))
+    return Diagnostics(tuple(checks))
+
+
+def _is_row(row: object) -> bool:
+    return isinstance(row, dict)
