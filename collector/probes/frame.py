@@ -1,11 +1,40 @@
-"""The answer of the one script: how it is framed on the wire, and how it is read back."""
+"""The answer of the one script: how it is framed on the wire, and how it is read back.
+
+The host prints marker lines, each ``\\n@@<nonce> <words>\\n``.  The nonce is random for every run, so nothing that
+lies on the host (a log, a file, a motd) can pass for a marker.  What stands between two markers belongs to the
+first of them::
+
+    hello VERSION gzip|plain KEY=VALUE...     before it: noise of the login, kept as a note
+    local|network gzip|plain                  then one gzip member which holds probe frames (or the frames, plain)
+    begin PROBE UPTIME                        then the output of that probe
+    end PROBE STATUS EXIT UPTIME VIA NOTE...
+    stop                                      the bound of what was open is reached; it did not end by itself
+    log gzip|plain SIZE MTIME OFFSET LINE NAME PATH     then the bytes, as one gzip member of their own
+    log-end STATUS NOTE...
+    bye                                       the script came to its end
+
+Every log body is a gzip member by itself, so the host's own compressed bytes can go into the evidence as they are.
+The member's CRC-32 and length are the digest of what it holds.  A stream that is cut, noisy or forged yields what
+was whole; nothing in it raises.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+import hashlib
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Protocol
 
 from collector.evidence.model import ProbeResult, Status
+from collector.probes.model import Probe
+
+MAX_TOTAL = 1 << 30
+"""Bytes, unpacked, that one host may send in all; more is a bomb."""
+
+_MAX_MARKER = 4096
+_MAX_NOISE = 4096
+_STEP = 1 << 16
 
 
 class FrameSink(Protocol):
@@ -62,3 +91,332 @@ class FrameSink(Protocol):
                 the joined plain bytes.  If not, it must be packed again from the plain bytes.
         """
         ...
+
+
+class FrameReader:
+    """Reads the answer of one host as it comes, in bounded memory, and hands it on piece by piece.
+
+    Neither method raises because of what the host sent; an exception of the sink passes through.
+    """
+
+    def __init__(
+        self, nonce: str, sink: FrameSink, probes: Sequence[Probe], *, max_total: int = MAX_TOTAL
+    ) -> None:
+        self.hello: dict[str, str] = {}
+        """What the script said first: ``uid``, ``privilege``; hostile text."""
+        self.noise = b""
+        """What the login printed before the script began (its first 4 KiB): a motd, rc files."""
+        self.complete = False
+        """Whether the script came to its end."""
+        self._sink = sink
+        self._limits = {probe.id: probe.max_bytes for probe in probes}
+        self._left = max_total
+        self._refused = False
+        self._greeted = False
+        self._probe: _OpenProbe | None = None
+        self._log: _OpenLog | None = None
+        self._member: _Gunzip | None = None
+        self._inner = _Splitter(nonce, self._output, self._inner_marker)
+        self._outer = _Splitter(nonce, self._payload, self._marker)
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the stream, however they were cut."""
+        if not self._refused:
+            self._outer.feed(data)
+
+    def finish(self, reason: str = "") -> None:
+        """The stream is at its end.
+
+        Args:
+            reason: why, where it broke off; it becomes the note of what is missing.
+        """
+        if not self._refused:
+            self._outer.close()
+            self._end_member()
+        why = reason or "the answer ended before"
+        self._end_log(Status.TRUNCATED, why)
+        self._end_probe(Status.TRUNCATED, why)
+        for probe in list(self._limits):
+            note = why if self._greeted else f"no answer from the script: {why}"
+            self._deliver(ProbeResult(probe, Status.ERROR, note=note))
+
+    # Payload: what stands between markers.
+
+    def _payload(self, data: bytes) -> None:
+        if self._refused:
+            return
+        if not self._greeted:
+            self.noise = (self.noise + data)[:_MAX_NOISE]
+        elif self._log is not None:
+            self._log_bytes(self._log, data)
+        elif self._member is not None:
+            for plain, _ in self._member.feed(data):
+                self._inner.feed(plain)
+                if self._refused:
+                    return
+        else:
+            self._output(data)
+
+    def _output(self, data: bytes) -> None:
+        if self._spend(len(data)) and self._probe is not None:
+            self._probe.add(data)
+
+    def _log_bytes(self, log: _OpenLog, data: bytes) -> None:
+        if log.member is None:
+            if self._spend(len(data)):
+                self._sink.log_data(data, None)
+            return
+        for plain, deflated in log.member.feed(data):
+            if not self._spend(len(plain)):
+                return
+            self._sink.log_data(plain, deflated)
+
+    def _spend(self, count: int) -> bool:
+        """Whether the host may still send that much; if not, nothing more is read from it."""
+        self._left -= count
+        if self._left >= 0:
+            return True
+        if not self._refused:
+            self._refused = True
+            self._end_log(Status.TRUNCATED, "the host sent more than it may")
+        return False
+
+    # Markers.
+
+    def _marker(self, words: list[str]) -> None:
+        if self._refused:
+            return
+        self._end_member()
+        match words:
+            case ["hello", *rest]:
+                self._greeted = True
+                self.hello |= dict(word.split("=", 1) for word in rest if "=" in word)
+            case ["local" | "network", "gzip", *_]:
+                self._member = _Gunzip()
+            case ["log", pack, size, modified, offset, line, name, *path]:
+                self._end_log(Status.TRUNCATED, "its end never came")
+                self._log = _OpenLog(_Gunzip() if pack == "gzip" else None)
+                self._sink.log_begin(
+                    _safe_name(name),
+                    " ".join(path),
+                    _number(size) or 0,
+                    _moment(modified),
+                    _number(offset) or 0,
+                    _number(line) or None,
+                )
+            case ["log-end", status, *note]:
+                self._end_log(_status(status), " ".join(note))
+            case ["bye", *_]:
+                self._end_log(Status.TRUNCATED, "its end never came")
+                self.complete = True
+            case _:
+                self._inner_marker(words)
+
+    def _inner_marker(self, words: list[str]) -> None:
+        match words:
+            case ["begin", probe, *uptime]:
+                self._end_probe(Status.TRUNCATED, "its end never came")
+                if probe in self._limits:
+                    self._probe = _OpenProbe(probe, self._limits[probe], _hundredths(uptime[:1]))
+            case ["end", probe, status, code, *rest]:
+                if self._probe is None or self._probe.id != probe:
+                    self._end_probe(Status.TRUNCATED, "its end never came")
+                    self._probe = _OpenProbe(probe, self._limits.get(probe, 0), None)
+                self._probe.ended = _hundredths(rest[:1])
+                self._probe.via = "" if rest[1:2] == ["-"] else " ".join(rest[1:2])
+                self._probe.exit_code = _number(code)
+                self._end_probe(_status(status), " ".join(rest[2:]))
+            case ["stop", *_]:
+                self._end_log(Status.TIMEOUT, "it took longer than its bound")
+                self._end_probe(Status.TIMEOUT, "it took longer than its bound")
+
+    # Ends.
+
+    def _end_member(self) -> None:
+        if self._member is not None:
+            self._member = None
+            self._inner.close()
+
+    def _end_log(self, status: Status, note: str) -> None:
+        log, self._log = self._log, None
+        if log is None:
+            return
+        whole = log.member is None or log.member.whole
+        if status is Status.OK and not whole:
+            status, note = Status.TRUNCATED, "it was damaged on the way"
+        self._sink.log_end(status, note, deflate_whole=log.member is not None and whole)
+
+    def _end_probe(self, status: Status, note: str) -> None:
+        probe, self._probe = self._probe, None
+        if probe is not None:
+            self._deliver(probe.result(status, note))
+
+    def _deliver(self, result: ProbeResult) -> None:
+        if self._limits.pop(result.probe, None) is not None:
+            self._sink.probe(result)
+
+
+class _OpenProbe:
+    """A probe whose output is still coming."""
+
+    def __init__(self, probe: str, limit: int, started: int | None) -> None:
+        self.id = probe
+        self.exit_code: int | None = None
+        self.via = ""
+        self.ended: int | None = None
+        self._limit = limit
+        self._started = started
+        self._output = bytearray()
+
+    def add(self, data: bytes) -> None:
+        self._output += data[: self._limit - len(self._output)]
+
+    def result(self, status: Status, note: str) -> ProbeResult:
+        if status is Status.OK and self._output and len(self._output) >= self._limit:
+            status, note = Status.TRUNCATED, f"cut at {self._limit} bytes"
+        output = bytes(self._output)
+        took = None
+        if self._started is not None and self.ended is not None:
+            took = max(0, self.ended - self._started) * 10
+        digest = hashlib.sha256(output).hexdigest()
+        return ProbeResult(self.id, status, output, self.exit_code, took, self.via, note, digest)
+
+
+class _OpenLog:
+    """A log body that is still coming, packed or plain."""
+
+    def __init__(self, member: _Gunzip | None) -> None:
+        self.member = member
+
+
+class _Splitter:
+    """Takes a stream apart into markers and the data between them, however it was cut."""
+
+    def __init__(
+        self, nonce: str, data: Callable[[bytes], None], marker: Callable[[list[str]], None]
+    ) -> None:
+        self._mark = b"\n@@" + nonce.encode() + b" "
+        self._data = data
+        self._marker = marker
+        self._held = b""
+
+    def feed(self, data: bytes) -> None:
+        held, at = self._held + data, 0
+        self._held = b""
+        while (found := held.find(self._mark, at)) >= 0:
+            begin = found + len(self._mark)
+            end = held.find(b"\n", begin, begin + _MAX_MARKER)
+            if end < 0 and len(held) - begin < _MAX_MARKER:
+                self._pass(held[at:found])
+                self._held = held[found:]
+                return
+            self._pass(held[at:found])
+            if end < 0:  # No marker is as long as that; it is dropped.
+                at = begin
+                continue
+            self._marker(held[begin:end].decode("utf-8", "replace").split())
+            at = end + 1
+        keep = max(at, len(held) - len(self._mark) + 1)
+        self._pass(held[at:keep])
+        self._held = held[keep:]
+
+    def close(self) -> None:
+        """Pass on what was held back because a marker could have begun there; a torn marker is dropped."""
+        held, self._held = self._held, b""
+        if not held.startswith(self._mark):
+            self._pass(held)
+
+    def _pass(self, data: bytes) -> None:
+        if data:
+            self._data(data)
+
+
+class _Gunzip:
+    """One gzip member (RFC 1952), inflated in steps, its raw deflate stream kept beside."""
+
+    def __init__(self) -> None:
+        self.whole = False
+        """Whether the member has ended, and its check sum and length were right."""
+        self._header: bytes | None = b""
+        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._crc = 0
+        self._size = 0
+        self._trailer = b""
+        self._broken = False
+
+    def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Pairs of what was unpacked and the deflated bytes that were read for it."""
+        if self._header is not None:
+            self._header += data
+            begin = _gzip_header(self._header)
+            if begin is None:
+                self._broken = self._broken or len(self._header) > _STEP
+                return
+            data, self._header = self._header[begin:], None
+            self._broken = self._broken or begin == 0
+        while data and not self._broken and not self._inflate.eof:
+            try:
+                plain = self._inflate.decompress(data, _STEP)
+            except zlib.error:
+                self._broken = True
+                return
+            rest = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
+            deflated, data = data[: len(data) - len(rest)], rest
+            self._crc = zlib.crc32(plain, self._crc)
+            self._size += len(plain)
+            yield plain, deflated
+        if self._inflate.eof and not self._broken:
+            self._trailer = (self._trailer + data)[:8]
+            if len(self._trailer) == 8:
+                expected = self._crc.to_bytes(4, "little") + (self._size & 0xFFFFFFFF).to_bytes(4, "little")
+                self.whole = self._trailer == expected
+
+
+def _gzip_header(data: bytes) -> int | None:
+    """Where the deflate stream begins; ``None``: more is needed; 0: this is no gzip."""
+    if not b"\x1f\x8b\x08".startswith(data[:3]):
+        return 0
+    if len(data) < 10:
+        return None
+    flags, at = data[3], 10
+    if flags & 4:
+        if len(data) < at + 2:
+            return None
+        at += 2 + int.from_bytes(data[at : at + 2], "little")
+    for text in (8, 16):
+        if flags & text:
+            end = data.find(b"\0", at)
+            if end < 0:
+                return None
+            at = end + 1
+    at += 2 if flags & 2 else 0
+    return at if len(data) >= at else None
+
+
+def _safe_name(name: str) -> str:
+    """A log's name below the evidence's ``logs/``: no way out, nothing that is not printable."""
+    printable = "".join(char if char.isprintable() and char not in '\\:*?"<>|@' else "_" for char in name)
+    parts = [part for part in printable.split("/") if part not in ("", ".", "..")]
+    return "/".join(parts)[:200] or "unnamed"
+
+
+def _status(word: str) -> Status:
+    return Status(word) if word in {status.value for status in Status} else Status.ERROR
+
+
+def _number(word: str) -> int | None:
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= 18 else None
+
+
+def _hundredths(words: Sequence[str]) -> int | None:
+    """A reading of ``/proc/uptime``, ``12.34``, in hundredths of a second."""
+    whole, _, part = words[0].partition(".") if words else ("", "", "")
+    return _number(whole + (part + "00")[:2])
+
+
+def _moment(word: str) -> datetime | None:
+    seconds = _number(word)
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
