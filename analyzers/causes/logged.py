@@ -1,59 +1,109 @@
 """What the log says by itself: each failure that is not over speaks for the causes that its signature names.
 
 A text that only one cause can write is certain.  A text that several causes share is possible for each of them, until
-the facts rule the others out.  The first failure of a cycle leads; the agent prints the rest as its consequences.
+facts or other rules tell them apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzers.causes.case import Case
-from analyzers.causes.rule import Finding, Rule, Told, rule
-from analyzers.causes.tools import log_values, share
+from analyzers.causes.case import SERVICES, Case
+from analyzers.causes.rule import Finding, Told, rule
+from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, log_values, share, shares
 from analyzers.diagnosis import Confidence
-from analyzers.logs.model import Kind, Sighting
+from analyzers.facts.endpoints import EndpointState
+from analyzers.logs.model import Kind, Leg, Sighting
+
+SHARED = frozenset((
+    "net.dial-timeout", "net.refused", "net.no-route-to-host", "net.no-answer", "net.no-connection-in-time",
+    "net.tls-timeout", "tls.certificate-not-yet-valid", "tls.certificate-expired", "tls.certificate-time",
+    "imds.html-answer", "iam.invalid-token", "iam.signature-mismatch", "iam.signature-invalid",
+    "service.instance-unknown", "host.worker-died", "host.log-failed", "host.message-bus",
+))  # fmt: skip
+"""Signatures whose text several causes write alike, so that the first of them is no better than the others.
+
+Elsewhere the first cause of a signature is the likely one, as its list says.
+"""
 
 
 @rule("*", "logs")
 def supported(case: Case) -> Iterator[Told]:
-    """Every cause that a failure speaks for."""
+    """Every cause that a failure speaks for, once for all the failures that do."""
+    by_slug: dict[str, list[Sighting]] = {}
     for sighting in case.logs.failures():
-        for slug in sighting.supports:
-            yield Finding(
-                slug,
-                _confidence(sighting, slug),
-                (share(sighting),),
-                scope_of(case, sighting),
-                values=log_values(case, sighting),
-                since=sighting.first.time,
-            )
+        for slug in () if answered_now(case, sighting) else sighting.supports:
+            by_slug.setdefault(slug, []).append(sighting)
+    for slug, sightings in by_slug.items():
+        best = max(sightings, key=lambda s: (_rank(confidence(s, slug)), s.last.line or 0))
+        yield Finding(
+            slug,
+            confidence(best, slug),
+            shares(sightings),
+            scope_of(case, best, sightings),
+            values=log_values(case, best),
+            since=min((s.first.time for s in sightings if s.first.time is not None), default=None),
+        )
+
+
+def _rank(confidence: Confidence) -> int:
+    return [POSSIBLE, LIKELY, CERTAIN].index(confidence)
+
+
+def answered_now(case: Case, sighting: Sighting) -> bool:
+    """Whether the endpoint that this failed towards was seen to answer since, on the same way."""
+    endpoint = case.endpoint(sighting.target) if sighting.target in SERVICES else None
+    if endpoint is None:
+        return False
+    if sighting.leg is Leg.ENDPOINT:
+        return endpoint.state is EndpointState.OK and not case.proxied
+    return sighting.leg is Leg.PROXY and endpoint.proxied is not None and endpoint.proxied.ok
+
+
+def confidence(sighting: Sighting, slug: str) -> Confidence:
+    """What this text alone is worth for one cause."""
+    if sighting.vague:
+        return POSSIBLE
+    if sighting.supports == (slug,):
+        return CERTAIN
+    return LIKELY if slug == sighting.supports[0] and sighting.signature not in SHARED else POSSIBLE
+
+
+def scope_of(case: Case, best: Sighting, sightings: list[Sighting]) -> str | None:
+    """The part concerned: the signature's own scope, or the service that fails where ssm itself does not."""
+    if best.scope is not None:
+        return best.scope
+    targets = {s.target for s in sightings if s.target in SERVICES}
+    proven = {target for s in case.logs.current for target in s.proves} & set(SERVICES)
+    if "ssm" in targets:
+        return "ssm" if targets == {"ssm"} and proven and best.leg is Leg.ENDPOINT else None
+    return next((service for service in SERVICES if service in targets), None)
+
+
+_SYMPTOMS = {
+    "start.no-identity": "no-identity",
+    "start.failed": "no-identity",
+    "start.identity-not-created": "no-identity",
+    "creds.none-valid": "no-credentials",
+    "creds.refresh": "no-credentials",
+    "net.request-failed": "request-failed",
+    "imds.unexplained": "imds-unreachable",
+    "health.first-ping": "hibernation",
+    "state.hibernating": "hibernation",
+    "iam.dhmc-not-configured": "no-credentials",
+    "iam.dhmc-not-registered": "no-credentials",
+    "mds.paused": "message-channel",
+    "channel.lost": "message-channel",
+}
 
 
 @rule("*", "logs")
 def symptoms(case: Case) -> Iterator[Told]:
-    """What the log shows that is never a cause, to be told beneath the one that is."""
+    """What follows from other things and is never a cause; where nothing else speaks, it names the candidates."""
     for sighting in case.logs.current:
-        if sighting.kind is Kind.SYMPTOM and sighting.supports:
+        symptom = _SYMPTOMS.get(sighting.signature)
+        if symptom:
+            yield Finding(symptom, POSSIBLE, (share(sighting),), since=sighting.first.time)
+        if sighting.kind is Kind.SYMPTOM and "dhmc-not-ready" not in sighting.supports:
             for slug in sighting.supports:
-                yield Finding(slug, Confidence.POSSIBLE, (share(sighting),), since=sighting.first.time)
-
-
-def _confidence(sighting: Sighting, slug: str) -> Confidence:
-    if sighting.vague:
-        return Confidence.POSSIBLE
-    if sighting.supports == (slug,):
-        return Confidence.CERTAIN
-    return Confidence.LIKELY if slug == sighting.supports[0] else Confidence.POSSIBLE
-
-
-def scope_of(case: Case, sighting: Sighting) -> str | None:
-    """The part concerned: the signature's own scope, or the one service that fails while another is seen to work."""
-    if sighting.scope is not None:
-        return sighting.scope
-    if sighting.target not in ("ssmmessages", "ec2messages"):
-        return None
-    return sighting.target
-
-
-RULES: tuple[Rule, ...] = (supported, symptoms)
+                yield Finding(slug, POSSIBLE, (share(sighting),), since=sighting.first.time)

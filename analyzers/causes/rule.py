@@ -44,8 +44,6 @@ class Exclusion:
     """``*`` as in file names: ``imds-*``."""
     reason: Message
     citations: tuple[Citation, ...] = ()
-    scope: str | None = None
-    """Only for this scope; ``None``: altogether."""
 
 
 Told: TypeAlias = Finding | Exclusion
@@ -76,8 +74,8 @@ class Rule:
 def rule(slug: str, *needs: str, text: CauseText | None = None) -> Callable[[Look], Rule]:
     """Make a rule of a function::
 
-        @rule("disk-full", "disk", "inodes")
-        def disk_full(case: Case) -> Iterator[Told]: ...
+    @rule("disk-full", "disk", "inodes")
+    def disk_full(case: Case) -> Iterator[Told]: ...
     """
 
     def declare(look: Look) -> Rule:

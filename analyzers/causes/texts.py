@@ -46,7 +46,7 @@ _ROUTE = frozenset({"bad_route"})  # several words on purpose; each is quoted
 
 def _quoted(gap: str, values: Mapping[str, str]) -> str:
     value = values.get(gap)
-    if not value:
+    if not value or value == unfilled(gap):
         return unfilled(gap)
     if gap in _ROUTE:
         return " ".join(shlex.quote(word) for word in value.split())

@@ -16,9 +16,7 @@ from typing import Any
 
 from analyzers.diagnosis import Owner
 
-FAMILIES = (
-    "agent config host imds proxy network dns tls identity hybrid service verdict"
-).split()  # fmt: skip
+FAMILIES = ["agent", "config", "host", "imds", "proxy", "network", "dns", "tls", "identity", "hybrid", "service", "verdict"]  # fmt: skip
 """The files, in the order in which ``explain`` lists them."""
 
 

@@ -1,0 +1,115 @@
+"""Names: how this host's resolution of the endpoints fails, or leads astray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzers.causes.case import Case
+from analyzers.causes.network import NO_CONNECTION, direct, scope_of
+from analyzers.causes.rule import Finding, Told, rule
+from analyzers.causes.tools import CERTAIN, LIKELY, endpoint_values, first_address, lines
+from analyzers.facts.base import address as read_address
+from analyzers.facts.endpoints import DnsState, Endpoint, EndpointState
+from analyzers.facts.routes import RouteOutcome
+
+_ASTRAY = NO_CONNECTION | {
+    EndpointState.TLS_TRUST,
+    EndpointState.TLS_BROKEN,
+    EndpointState.NO_ANSWER,
+    EndpointState.NOT_AWS,
+}
+_SLUGS = {
+    DnsState.NXDOMAIN: "dns-no-such-host",
+    DnsState.NO_ANSWER: "dns-no-such-host",
+    DnsState.SERVFAIL: "dns-servfail",
+    DnsState.REFUSED: "dns-servfail",
+    DnsState.TIMEOUT: "dns-timeout",
+    DnsState.UNREACHABLE: "dns-resolver-down",
+    DnsState.NO_RESOLVER: "dns-no-resolver",
+}
+
+
+@rule("dns-no-such-host", "endpoints")
+def resolution(case: Case) -> Iterator[Told]:
+    """The name does not resolve; the resolver's own answer says how."""
+    failing = [e for e in direct(case, EndpointState.DNS) if e.dns_state in _SLUGS]
+    for state in dict.fromkeys(e.dns_state for e in failing):
+        group = [e for e in failing if e.dns_state is state]
+        first = group[0]
+        resolver, how = _resolver(case, first)
+        values = {
+            **endpoint_values(first),
+            "resolver": resolver,
+            "how": how or "connection refused",
+            "code": state.value.upper(),
+        }
+        slug, sure = _SLUGS[state], CERTAIN
+        if state is DnsState.UNREACHABLE and _no_route(case, resolver):
+            slug, sure = "no-default-route", LIKELY
+        yield Finding(slug, sure, lines(*(e.shown_by for e in group)), scope_of(case, group), values=values)
+
+
+def _resolver(case: Case, endpoint: Endpoint) -> tuple[str, str]:
+    """The nameserver concerned, and how it failed."""
+    asked = next((a for a in endpoint.dns if a.rcode or a.outcome), None)
+    if asked is not None:
+        return asked.resolver, {"refused": "connection refused", "no-route": "no route to it"}.get(
+            asked.outcome, asked.outcome
+        )
+    resolvers = case.facts.resolvers.or_none()
+    named = next((str(n.address) for n in resolvers.nameservers), "") if resolvers else ""
+    return named, ""
+
+
+def _no_route(case: Case, resolver: str) -> bool:
+    """Whether the host has no route to the resolver, so that it is not DNS that fails."""
+    ip = read_address(resolver)
+    if case.routing is None or ip is None or not case.routing.routes:
+        return False
+    return case.routing.lookup(ip).outcome is RouteOutcome.NO_ROUTE
+
+
+@rule("hosts-file-override", "endpoints", "hosts_file")
+def pinned(case: Case) -> Iterator[Told]:
+    """The hosts file names the endpoint, and what stands there does not serve."""
+    failing = [e for e in direct(case, *_ASTRAY) if e.hosts_entries]
+    if failing:
+        first = failing[0]
+        entry = first.hosts_entries[0]
+        told = next((a for answer in first.dns for a in answer.addresses), None)
+        values = {
+            **endpoint_values(first),
+            "address": str(entry.address),
+            "dns_address": str(told) if told else "something else, or nothing",
+        }
+        cited = lines(entry.at, first.shown_by, *(a.at for a in first.dns[:1]))
+        yield Finding("hosts-file-override", CERTAIN, cited, scope_of(case, failing), values=values)
+
+
+@rule("dns-wrong-address", "endpoints", "routing")
+def astray(case: Case) -> Iterator[Told]:
+    """DNS gives an address that cannot be the endpoint's: the host's own, its gateway's, one for all names."""
+    failing = [e for e in direct(case, *_ASTRAY) if not e.hosts_entries]
+    for endpoint in failing:
+        address = first_address(endpoint)
+        if address is None:
+            continue
+        own = case.facts.addresses.or_none()
+        gateways = case.routing.default_routes() if case.routing is not None else ()
+        same = [e for e in case.endpoints.values() if e is not endpoint and address in e.addresses]
+        impossible = (
+            address.is_loopback or address.is_unspecified or address.is_link_local
+            or (own is not None and own.owner(address) is not None)
+            or any(address in route.gateways for route in gateways)
+        )  # fmt: skip
+        if impossible or same or endpoint.disagreement:
+            asked = next(iter(endpoint.dns), None)
+            values = {**endpoint_values(endpoint), "resolver": asked.resolver if asked else ""}
+            cited = lines(
+                endpoint.resolve.at if endpoint.resolve else None,
+                asked.at if asked else None,
+                endpoint.shown_by,
+            )
+            sure = CERTAIN if impossible or len(same) > 1 else LIKELY
+            yield Finding("dns-wrong-address", sure, cited, scope_of(case, failing), values=values)
+            return

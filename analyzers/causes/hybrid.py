@@ -1,0 +1,98 @@
+"""Registrations by an activation: the real ones, and those that an image left on an EC2 instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzers.causes.case import Case
+from analyzers.causes.imds import UNANSWERED
+from analyzers.causes.rule import Exclusion, Finding, Told, rule
+from analyzers.causes.tools import CERTAIN, LIKELY, lines, log_values, share, shares
+from analyzers.diagnosis import Citation
+from analyzers.facts.imds import ImdsState
+from analyzers.logs.model import Sighting
+from analyzers.text import say
+
+_REFUSALS = ("service.instance-unknown", "iam.invalid-token", "iam.signature-mismatch", "service.fingerprint")
+
+
+def _managed(case: Case) -> tuple[str | None, tuple[Citation, ...]]:
+    """The registration that the agent acts by, and what shows it."""
+    kept = case.facts.registration.or_none()
+    if kept is not None and kept.hybrid:
+        return kept.instance_id, lines(kept.at)
+    state = case.last_state("identity")
+    shown = (state.event.cite(),) if state is not None and state.value == "OnPrem" else ()
+    if case.hybrid:
+        return (
+            case.logs.identity if (case.logs.identity or "").startswith("mi-") else None
+        ) or "mi-...", shown
+    return None, ()
+
+
+def _on_ec2(case: Case) -> str | None:
+    """The id of the EC2 instance that this host is; ``None``: not seen to be one."""
+    machine = case.facts.virtualization.or_none()
+    if case.imds is not None and case.imds.state is ImdsState.OK and case.imds.instance_id:
+        return case.imds.instance_id
+    return machine.instance_id if machine is not None and machine.ec2 else None
+
+
+@rule("hybrid-registration-residue", "imds", "virtualization", "registration", "logs")
+def residue(case: Case) -> Iterator[Told]:
+    """An EC2 instance acts by a registration.  One that works so may be meant; one that fails is not."""
+    managed, shown = _managed(case)
+    instance = _on_ec2(case)
+    if managed is None or instance is None:
+        return
+    refused = [s for s in case.failures() if s.signature in _REFUSALS]
+    if refused or not case.connected:
+        values = {"managed": managed, "instance": instance}
+        at = case.imds.answer("instance-id") if case.imds is not None else None
+        cited = (*shown, *lines(at.at if at else None), *shares(refused))
+        yield Finding("hybrid-registration-residue", CERTAIN if refused else LIKELY, cited, values=values)
+
+
+@rule("hybrid-registration-invalid", "logs")
+def invalid(case: Case) -> Iterator[Told]:
+    """AWS does not know the registration, and the host is not an EC2 instance, or the words fit only a hybrid host."""
+    managed, _ = _managed(case)
+    if managed is None or _on_ec2(case):
+        return
+    elsewhere = case.imds is not None and case.imds.state in UNANSWERED
+    for sighting in case.failures():
+        if sighting.signature == "service.instance-unknown" and not elsewhere:
+            continue
+        if sighting.signature in _REFUSALS[:3]:
+            values = {**log_values(case, sighting), "managed": managed, "code": _code(sighting)}
+            yield Finding(
+                "hybrid-registration-invalid",
+                LIKELY,
+                (share(sighting),),
+                values=values,
+                since=sighting.first.time,
+            )
+
+
+def _code(sighting: Sighting) -> str:
+    return sighting.capture("code") or "unknown instance"
+
+
+@rule("hybrid-registration-residue", "imds", "registration")
+def not_residue(case: Case) -> Iterator[Told]:
+    """Not an EC2 instance, or no registration."""
+    managed, _ = _managed(case)
+    if managed is None and case.identity == "EC2":
+        reason = say("The agent takes the EC2 identity; there is no hybrid registration in use.")
+        yield Exclusion("hybrid-*", reason)
+    elif (
+        managed is not None
+        and case.imds is not None
+        and case.imds.state in UNANSWERED
+        and _on_ec2(case) is None
+    ):
+        yield Exclusion(
+            "hybrid-registration-residue",
+            say("No metadata service answers here, so this is no EC2 instance."),
+            lines(case.imds.at),
+        )

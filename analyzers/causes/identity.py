@@ -1,0 +1,231 @@
+"""Who the agent is for AWS: the role, its trust, its credentials, its permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzers.causes.case import Case
+from analyzers.causes.host import clock_is_wrong
+from analyzers.causes.imds import needed
+from analyzers.causes.rule import Exclusion, Finding, Told, rule
+from analyzers.causes.tools import (
+    CERTAIN,
+    LIKELY,
+    POSSIBLE,
+    account_of,
+    lines,
+    log_values,
+    role_of,
+    share,
+    shares,
+    user_of,
+)
+from analyzers.causes.versions import Change
+from analyzers.diagnosis import Citation
+from analyzers.facts.identity import StrayCredentials
+from analyzers.facts.imds import ImdsState, RoleState
+from analyzers.logs.model import Sighting
+from analyzers.text import say
+
+
+@rule("iam-no-instance-profile", "imds")
+def no_profile(case: Case) -> Iterator[Told]:
+    """IMDS works and lists no role.  With default host management the agent needs none."""
+    imds = case.imds
+    if imds is None or imds.role_state is not RoleState.NONE or not needed(case) or _works(case):
+        return
+    logged = shares(case.logs.supporting("iam-no-instance-profile"))
+    role, info = imds.answer("role"), imds.iam_info
+    if info is not None and info.code not in ("", "Success"):
+        yield Finding(
+            "iam-instance-profile-deleted", CERTAIN, (*lines(info.at), *logged), values={"code": info.code}
+        )
+    else:
+        sure = CERTAIN if logged or not case.logs.has_entries else LIKELY
+        yield Finding("iam-no-instance-profile", sure, (*lines(role.at if role else imds.at), *logged))
+
+
+def _works(case: Case) -> bool:
+    """Whether the log's last word is an open channel, and nothing failed since."""
+    return case.connected and not any(case.failures())
+
+
+@rule("trust-policy", "imds")
+def trust(case: Case) -> Iterator[Told]:
+    """The credentials document says why there are none."""
+    document = case.imds.credentials if case.imds is not None else None
+    if document is None or document.code in ("", "Success") or not needed(case):
+        return
+    if "AssumeRole" in document.code:
+        logged = shares(case.logs.supporting("trust-policy"))
+        yield Finding("trust-policy", CERTAIN, (*lines(document.at), *logged))
+    elif document.code == "InstanceProfileNotFound":
+        yield Finding(
+            "iam-instance-profile-deleted", CERTAIN, lines(document.at), values={"code": document.code}
+        )
+
+
+@rule("credentials-expired", "imds")
+def expired(case: Case) -> Iterator[Told]:
+    """IMDS itself hands out credentials that have run out, by IMDS's own clock."""
+    imds = case.imds
+    document = imds.credentials if imds is not None else None
+    if imds is None or document is None or document.expiration is None or clock_is_wrong(case):
+        return
+    dates = [answer.date for answer in imds.answers.values() if answer.date is not None]
+    clock = case.facts.clock.or_none()
+    now = max(dates) if dates else (clock.utc if clock else None)
+    if now is not None and document.expiration < now:
+        logged = shares(case.logs.supporting("credentials-expired"))
+        detail = f"they ran out at {document.expiration:%Y-%m-%d %H:%M} UTC"
+        yield Finding(
+            "credentials-expired", CERTAIN, (*lines(document.at), *logged), values={"detail": detail}
+        )
+
+
+# Whose credentials they are ------------------------------------------------------------------------------
+
+
+@rule("stray-credentials", "logs")
+def somebody_else(case: Case) -> Iterator[Told]:
+    """AWS names the caller, and it is not this instance's role."""
+    for sighting in case.failures():
+        arn = sighting.capture("arn")
+        if not arn:
+            continue
+        imds, user, role = case.imds, user_of(arn), role_of(arn)
+        foreign_role = role is not None and imds is not None and imds.role is not None and role != imds.role
+        account = imds.account if imds is not None else None
+        foreign_account = account is not None and account_of(arn) not in (None, account)
+        if user or ((foreign_role or foreign_account) and not case.hybrid and not _dhmc(case)):
+            found = _stray(case)
+            values = {
+                "what": f"the keys of {user or role or arn}",
+                "path": found.path if found else "/root/.aws/credentials",
+            }
+            scope = _scope(found) if found else None
+            yield Finding(
+                "stray-credentials",
+                CERTAIN,
+                (share(sighting), *lines(found.at if found else None)),
+                scope,
+                values=values,
+            )
+            return
+
+
+def _dhmc(case: Case) -> bool:
+    """Whether the agent works with the role of default host management, which is not the instance's."""
+    state = case.last_state("credentials")
+    return state is not None and state.value == "dhmc"
+
+
+@rule("stray-credentials", "credentials", "logs")
+def refused_keys(case: Case) -> Iterator[Told]:
+    """AWS does not know the keys, and there are some that this agent takes before the role's.
+
+    Agents from 2.3.612 on ignore root's files and variables for an EC2 identity.
+    """
+    refused = [
+        s
+        for s in case.failures()
+        if s.signature in ("iam.invalid-token", "iam.expired-token", "iam.signature-mismatch")
+    ]
+    if not refused or case.hybrid:
+        return
+    found, ignores = _stray(case), case.has(Change.ROLE_BEFORE_FILES)
+    if found is not None and not ignores:
+        what = "the keys in " + found.path if found.path != "environment" else "the keys in its environment"
+        sure = CERTAIN if ignores is False else LIKELY
+        cited = (*lines(found.at), *shares(refused))
+        yield Finding(
+            "stray-credentials", sure, cited, _scope(found), values={"what": what, "path": found.path}
+        )
+
+
+def _stray(case: Case) -> StrayCredentials | None:
+    """The first place whose keys the agent's SDK would take unasked; variables come before files."""
+    places = [place for place in case.facts.credentials.or_none() or () if place.read_by_agent]
+    return min(places, key=lambda place: place.path != "environment", default=None)
+
+
+def _scope(place: StrayCredentials) -> str:
+    return "environment" if place.path == "environment" else "shared-file"
+
+
+@rule("credentials-invalid", "logs")
+def unknown_keys(case: Case) -> Iterator[Told]:
+    """AWS does not know the keys, and they can only be the role's."""
+    for sighting in case.failures():
+        if (
+            sighting.signature not in ("iam.invalid-token", "iam.signature-mismatch")
+            or case.hybrid
+            or _stray(case)
+        ):
+            continue
+        own = case.has(Change.ROLE_BEFORE_FILES) or case.facts.credentials.or_none() == ()
+        if own:
+            values = log_values(case, sighting)
+            yield Finding(
+                "credentials-invalid", LIKELY, (share(sighting),), values=values, since=sighting.first.time
+            )
+
+
+# What it may do ------------------------------------------------------------------------------------------
+
+
+@rule("iam-access-denied", "logs")
+def denied(case: Case) -> Iterator[Told]:
+    """AWS names the caller, the action, and sometimes the policy."""
+    sightings = [s for s in case.failures() if s.supports[:1] == ("iam-access-denied",)]
+    services = {_service(s) for s in sightings}
+    for sighting in sightings:
+        service = _service(sighting)
+        scope = None if service in (None, "ssm") or "ssm" in services else service
+        sure = CERTAIN if sighting.capture("arn") else LIKELY
+        values = {"action": _ACTIONS.get(service or "ssm", ""), **log_values(case, sighting)}
+        yield Finding(
+            "iam-access-denied", sure, (share(sighting),), scope, values=values, since=sighting.first.time
+        )
+
+
+_ACTIONS = {
+    "ssm": "ssm:UpdateInstanceInformation",
+    "ssmmessages": "ssmmessages:CreateControlChannel",
+    "ec2messages": "ec2messages:GetMessages",
+}
+
+
+def _service(sighting: Sighting) -> str | None:
+    """The service whose action was denied."""
+    action = sighting.capture("action")
+    return action.partition(":")[0] if action else (sighting.target or None)
+
+
+@rule("dhmc-not-ready", "logs")
+def dhmc(case: Case) -> Iterator[Told]:
+    """Default host management is the last thing that the agent tries: it is the cause only where nothing else failed."""
+    said: list[Citation] = [share(s) for s in case.logs.current if "dhmc-not-ready" in s.supports]
+    if said and not any(s for s in case.failures() if not s.vague):
+        yield Finding(
+            "dhmc-not-ready",
+            POSSIBLE if case.imds is None else LIKELY,
+            tuple(said[:1]),
+            values={"reason": "the account has not set it up"},
+        )
+
+
+@rule("iam-no-instance-profile", "imds")
+def has_role(case: Case) -> Iterator[Told]:
+    """IMDS lists a role and hands out its credentials: the lines that missed them are over."""
+    imds = case.imds
+    if imds is None or imds.state is not ImdsState.OK:
+        return
+    if imds.role_state is RoleState.PRESENT:
+        role = imds.answer("role")
+        reason = say("IMDS names the role {role}.", role=imds.role or "")
+        for slug in ("iam-no-instance-profile", "iam-instance-profile-deleted"):
+            yield Exclusion(slug, reason, lines(role.at if role else None))
+    if imds.credentials is not None and imds.credentials.code == "Success":
+        reason = say("IMDS hands out the role's credentials; EC2 can assume it.")
+        yield Exclusion("trust-policy", reason, lines(imds.credentials.at))

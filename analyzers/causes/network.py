@@ -1,0 +1,300 @@
+"""From the host to the service endpoints: routes, packets, handshakes, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from analyzers.causes.case import SERVICES, Case
+from analyzers.causes.rule import Exclusion, Finding, Told, rule
+from analyzers.causes.tools import (
+    CERTAIN,
+    LIKELY,
+    as_address,
+    endpoint_values,
+    first_address,
+    lines,
+    private,
+    share,
+)
+from analyzers.causes.versions import Change
+from analyzers.diagnosis import Owner
+from analyzers.facts.endpoints import Endpoint, EndpointState
+from analyzers.facts.firewall import Fate, Judgement
+from analyzers.facts.routes import RouteOutcome
+from analyzers.logs.model import Leg
+from analyzers.text import say
+
+NO_CONNECTION = frozenset(
+    (EndpointState.TIMEOUT, EndpointState.REFUSED, EndpointState.NO_ROUTE, EndpointState.DENIED)
+)
+_HOW = {
+    EndpointState.TIMEOUT: "no answer",
+    EndpointState.REFUSED: "connection refused",
+    EndpointState.NO_ROUTE: "no route to host",
+    EndpointState.DENIED: "not permitted",
+}
+
+
+def matters(case: Case, service: str) -> bool:
+    """Whether the agent needs this endpoint, or has complained of it.
+
+    From 3.3.40 on it does without ec2messages while ssmmessages is connected.
+    """
+    if service != "ec2messages" or not case.has(Change.MDS_OPTIONAL):
+        return True
+    messages = case.endpoint("ssmmessages")
+    without = case.connected or (messages is not None and messages.reachable is True)
+    return not without or any(case.failures(target="ec2messages"))
+
+
+def direct(case: Case, *states: EndpointState) -> list[Endpoint]:
+    """The endpoints in one of these states that the agent needs and reaches without a proxy."""
+    if case.proxied:
+        return []
+    return [e for e in case.endpoints.values() if e.state in states and matters(case, e.service)]
+
+
+def scope_of(case: Case, failing: Iterable[Endpoint]) -> str | None:
+    """The service concerned, where it is not all that were seen; of several the one that hurts most."""
+    services = {endpoint.service for endpoint in failing}
+    seen = {e.service for e in case.endpoints.values() if e.state is not EndpointState.UNKNOWN}
+    if services >= {service for service in seen if matters(case, service)} and len(seen) > 1:
+        return None
+    return next((service for service in SERVICES if service in services), None)
+
+
+def judged(case: Case, endpoint: Endpoint) -> Judgement | None:
+    """What the host's own firewall does with a connection to the endpoint."""
+    firewall, address = case.facts.firewall.or_none(), first_address(endpoint)
+    if firewall is None or not firewall.seen or address is None:
+        return None
+    return firewall.judge(address, endpoint.port)
+
+
+@rule("no-default-route", "endpoints", "routing")
+def no_way_out(case: Case) -> Iterator[Told]:
+    """The kernel has no route to the endpoint's address."""
+    failing = direct(case, *NO_CONNECTION, EndpointState.DNS)
+    routing = case.routing
+    for endpoint in failing:
+        address = first_address(endpoint)
+        answer = routing.answer(address) if routing is not None and address is not None else None
+        outcome = answer.outcome if answer is not None else None
+        if outcome is None and routing is not None and routing.routes and address is not None:
+            outcome = routing.lookup(address).outcome
+        if outcome is RouteOutcome.NO_ROUTE:
+            at = answer.at if answer is not None else None
+            yield Finding(
+                "no-default-route", CERTAIN, lines(at, endpoint.shown_by), values=endpoint_values(endpoint)
+            )
+            return
+    nothing = (
+        routing is not None
+        and routing.routes
+        and not routing.default_routes()
+        and not routing.default_routes(6)
+    )
+    if nothing and failing and all(e.state in (EndpointState.NO_ROUTE, EndpointState.DNS) for e in failing):
+        sentence = say("The host has no default route, so {host} cannot be reached.", host=failing[0].host)
+        yield Finding(
+            "no-default-route",
+            LIKELY,
+            lines(failing[0].shown_by),
+            sentence=sentence,
+            values=endpoint_values(failing[0]),
+        )
+
+
+@rule("endpoint-blocked-on-host", "endpoints", "firewall")
+def blocked(case: Case) -> Iterator[Told]:
+    """The host's own firewall stops the endpoints; where only one of several, it is the endpoint's scope."""
+    failing = direct(case, *NO_CONNECTION)
+    stopped = [(e, j) for e in failing if (j := judged(case, e)) is not None and j.blocks]
+    if not stopped:
+        return
+    endpoint, judgement = stopped[0]
+    scope = scope_of(case, [e for e, _ in stopped])
+    rule_text = judgement.at.text.strip() if judgement.at else judgement.chain
+    values = {**endpoint_values(endpoint), "rule": rule_text, "how": _HOW.get(endpoint.state, "")}
+    cited = lines(judgement.at, *(e.shown_by for e, _ in stopped))
+    if scope is None:
+        yield Finding("endpoint-blocked-on-host", CERTAIN, cited, values=values)
+        return
+    sentence = say(
+        "A firewall rule on the host itself stops {host} ({rule}); the other endpoints are let through.",
+        host=endpoint.host,
+        rule=rule_text,
+    )
+    yield Finding("endpoint-unreachable", CERTAIN, cited, scope, sentence, values, owner=Owner.HOST)
+
+
+@rule("vpc-endpoint-missing", "endpoints")
+def missing(case: Case) -> Iterator[Told]:
+    """Some endpoints of the VPC answer on private addresses; these have public ones that nothing leads to."""
+    working = [e for e in case.endpoints.values() if e.state is EndpointState.OK]
+    inside = [e for e in working if (a := first_address(e)) is not None and private(a)]
+    outside = [
+        e for e in direct(case, EndpointState.TIMEOUT, EndpointState.NO_ROUTE)
+        if (a := first_address(e)) is not None and not private(a)
+    ]  # fmt: skip
+    if inside and outside and len(inside) == len(working):
+        values = {**endpoint_values(outside[0]), "missing": " and ".join(e.service for e in outside)}
+        cited = lines(
+            *(e.shown_by for e in outside), *(e.resolve.at for e in (*outside, inside[0]) if e.resolve)
+        )
+        yield Finding("vpc-endpoint-missing", CERTAIN, cited, values=values)
+
+
+@rule("ipv6-only", "addresses", "endpoints")
+def only_ipv6(case: Case) -> Iterator[Told]:
+    """No IPv4 address, and names without an IPv6 one."""
+    addresses = case.facts.addresses.or_none()
+    failing = direct(case, *NO_CONNECTION, EndpointState.DNS)
+    if addresses is None or not failing:
+        return
+    usable = [a for a in addresses.all if not a.ip.is_loopback and not a.ip.is_link_local]
+    has6 = [a for a in usable if a.ip.version == 6]
+    if (
+        has6
+        and not any(a.ip.version == 4 for a in usable)
+        and not any(a.version == 6 for e in failing for a in e.addresses)
+    ):
+        yield Finding(
+            "ipv6-only", CERTAIN, lines(has6[0].at, failing[0].shown_by), values=endpoint_values(failing[0])
+        )
+
+
+@rule("endpoint-unreachable", "endpoints")
+def unreachable(case: Case) -> Iterator[Told]:
+    """No connection, by the host's own attempt; what is special about it is for other rules to say."""
+    failing = direct(case, *NO_CONNECTION)
+    if failing:
+        first = failing[0]
+        values = {**endpoint_values(first), "how": _HOW[first.state]}
+        address = first_address(first)
+        answer = case.routing.answer(address) if case.routing is not None and address is not None else None
+        cited = lines(*(e.shown_by for e in failing), answer.at if answer is not None else None)
+        firewall = judged(case, first)
+        sure = CERTAIN if firewall is not None and firewall.fate is Fate.PASS else LIKELY
+        yield Finding("endpoint-unreachable", sure, cited, scope_of(case, failing), values=values)
+
+
+@rule("endpoint-unreachable", "logs")
+def told_apart(case: Case) -> Iterator[Told]:
+    """What tells a dead way from its look-alikes by the log alone: other endpoints work, or this one did before.
+
+    A missing proxy, a wrong address for all names and a blocked port 443 hit every endpoint, and from the first
+    start on.
+    """
+    if case.endpoints or case.proxied:
+        return
+    for sighting in case.failures(Leg.ENDPOINT):
+        if sighting.signature not in ("net.dial-timeout", "net.refused", "net.no-route-to-host"):
+            continue
+        address = as_address(sighting.capture("address"))
+        others = {p for s in case.logs.current for p in s.proves} & set(SERVICES) - {sighting.target}
+        before = case.logs.last_good is not None and sighting.target in SERVICES
+        inside = address is not None and private(address)
+        if (others and inside) or (before and inside and not others):
+            scope = sighting.target if others and sighting.target in SERVICES else None
+            values = {"host": sighting.capture("host") or sighting.target, "address": str(address)}
+            values["how"] = _HOW[
+                EndpointState.TIMEOUT if "timeout" in sighting.signature else EndpointState.REFUSED
+            ]
+            yield Finding(
+                "endpoint-unreachable",
+                LIKELY,
+                (share(sighting),),
+                scope,
+                values=values,
+                since=sighting.first.time,
+            )
+
+
+@rule("endpoint-unreachable", "logs")
+def slow_polls(case: Case) -> Iterator[Told]:
+    """A poll of ec2messages that ends after four time-outs of 20 s: packets to it are dropped, and nothing says so."""
+    for sighting in case.logs.current:
+        seconds = [float(s) for s in sighting.captures.get("seconds", ()) if s.replace(".", "", 1).isdigit()]
+        blocked = [s for s in seconds if timedelta(seconds=75) < timedelta(seconds=s) < timedelta(seconds=90)]
+        if (
+            sighting.operation.startswith("mds")
+            and sighting.target == "ec2messages"
+            and len(blocked) > 1
+            and not case.endpoints
+        ):
+            values = {
+                "host": sighting.capture("host") or "ec2messages",
+                "address": sighting.capture("address") or "its address",
+                "how": "no answer",
+            }
+            yield Finding(
+                "endpoint-unreachable",
+                LIKELY,
+                (share(sighting),),
+                "ec2messages",
+                values=values,
+                since=sighting.first.time,
+            )
+
+
+_HANDSHAKE = {
+    "reset": "endpoint-tls-reset",
+    "eof": "endpoint-tls-reset",
+    "timeout": "endpoint-tls-timeout",
+    "version": "endpoint-tls-version",
+    "not-tls": "endpoint-not-tls",
+}
+
+
+@rule("endpoint-tls-reset", "endpoints")
+def handshake(case: Case) -> Iterator[Told]:
+    """TCP connects, and the handshake breaks off."""
+    failing = direct(case, EndpointState.TLS_BROKEN)
+    for endpoint in failing:
+        broken = next((t for t in endpoint.tls if t.outcome in _HANDSHAKE), None)
+        if broken is not None:
+            yield Finding(
+                _HANDSHAKE[broken.outcome],
+                CERTAIN,
+                lines(broken.at),
+                scope_of(case, failing),
+                values=endpoint_values(endpoint),
+            )
+            return
+
+
+_ANSWERS = {
+    EndpointState.NO_ANSWER: "endpoint-no-response",
+    EndpointState.SERVER_ERROR: "endpoint-server-error",
+    EndpointState.NOT_AWS: "endpoint-block-page",
+}
+
+
+@rule("endpoint-no-response", "endpoints")
+def answers(case: Case) -> Iterator[Told]:
+    """The connection stands, and what comes back is nothing, an error of the service, or somebody else's page."""
+    for state, slug in _ANSWERS.items():
+        failing = direct(case, state)
+        if failing:
+            first = failing[0]
+            status = next((a.status for a in first.http if a.status), None)
+            values = {**endpoint_values(first), "code": f"HTTP {status}" if status else "5xx"}
+            yield Finding(
+                slug, CERTAIN, lines(*(e.shown_by for e in failing)), scope_of(case, failing), values=values
+            )
+
+
+@rule("endpoint-unreachable", "endpoints")
+def fine(case: Case) -> Iterator[Told]:
+    """Endpoints that answer now: what the log said of the way to them is over."""
+    working = [e for e in case.endpoints.values() if e.state is EndpointState.OK]
+    if case.proxied or not working:
+        return
+    reason = say("{hosts} answers this host now, over trusted TLS.", hosts=", ".join(e.host for e in working))
+    cited = lines(*(e.shown_by for e in working))
+    if len(working) == len(case.endpoints):
+        for slug in ("endpoint-*", "dns-*", "tls-*", "no-default-route", "vpc-endpoint-missing", "mtu-blackhole",
+                     "hosts-file-override", "proxy-missing-or-wrong-layer"):  # fmt: skip
+            yield Exclusion(slug, reason, cited)

@@ -1,0 +1,117 @@
+"""Small things that several families of rules need."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
+
+from analyzers.causes.case import Case
+from analyzers.diagnosis import Citation, Confidence
+from analyzers.facts.base import IPAddress, Line
+from analyzers.facts.endpoints import Endpoint
+from analyzers.logs.model import Sighting
+from analyzers.text import say
+
+CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
+
+_PRIVATE = tuple(
+    ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+
+
+def private(address: IPAddress) -> bool:
+    """Whether an address is of a VPC or a company network.
+
+    The ``ipaddress`` module also calls documentation ranges private; those stand for public ones.
+    """
+    return any(address in network for network in _PRIVATE if network.version == address.version)
+
+
+def lines(*found: Line | None) -> tuple[Citation, ...]:
+    """The lines that are there, as citations."""
+    return tuple(line.cite() for line in found if line is not None)
+
+
+def share(sighting: Sighting) -> Citation:
+    """What the log says, as a piece of evidence: the newest entry, and how often."""
+    note = None
+    if sighting.count > 1:
+        note = say("Seen {count} times.", count=sighting.count)
+    event = sighting.last if sighting.last.text else sighting.first
+    return event.cite(note=note)
+
+
+def shares(sightings: Iterable[Sighting]) -> tuple[Citation, ...]:
+    return tuple(share(sighting) for sighting in sightings)
+
+
+_HOW = {
+    "net.dial-timeout": "no answer",
+    "net.refused": "connection refused",
+    "net.no-route-to-host": "no route to host",
+    "net.unreachable": "network is unreachable",
+}
+
+
+def log_values(case: Case, sighting: Sighting) -> dict[str, str]:
+    """What a sighting adds to the host's values for the texts."""
+    found = {name: values[-1] for name, values in sighting.captures.items() if values and values[-1]}
+    name = found.pop("name", "")
+    values = {
+        **found,
+        "host": found.get("host") or name or None,
+        "proxy_host": name if sighting.leg == "proxy" else None,
+        "managed": found.get("instance") if found.get("instance", "").startswith("mi-") else None,
+        "role": role_of(found.get("arn", "")) or found.get("role"),
+        "account": found.get("account") or account_of(found.get("arn", "")),
+        "how": _HOW.get(sighting.signature),
+        "reason": sighting.means.rstrip("."),
+        "detail": sighting.means.rstrip("."),
+    }
+    if case.logs.proxy is not None:
+        values["proxy"] = case.logs.proxy.https_proxy or case.logs.proxy.http_proxy
+    return {key: value for key, value in values.items() if value}
+
+
+_ARN = re.compile(
+    r"arn:aws[\w-]*:(?:sts|iam)::(?P<account>[0-9]{12}):(?P<kind>assumed-role|user|role)/(?P<name>[^/\s]+)"
+)
+
+
+def role_of(arn: str) -> str | None:
+    """The role that a caller's ARN names."""
+    match = _ARN.search(arn)
+    return match["name"] if match and match["kind"] != "user" else None
+
+
+def account_of(arn: str) -> str | None:
+    match = _ARN.search(arn)
+    return match["account"] if match else None
+
+
+def user_of(arn: str) -> str | None:
+    """The IAM user that a caller's ARN names; ``None`` for a role."""
+    match = _ARN.search(arn)
+    return match["name"] if match and match["kind"] == "user" else None
+
+
+def first_address(endpoint: Endpoint) -> IPAddress | None:
+    """The address that the host itself would connect to."""
+    return next(iter(endpoint.addresses), None)
+
+
+def as_address(text: str | None) -> IPAddress | None:
+    try:
+        return ip_address((text or "").strip("[]"))
+    except ValueError:
+        return None
+
+
+def endpoint_values(endpoint: Endpoint) -> dict[str, str]:
+    address = first_address(endpoint)
+    return {
+        "host": endpoint.host,
+        "service": endpoint.service,
+        **({"address": str(address)} if address else {}),
+    }

@@ -1,0 +1,214 @@
+"""From one host's evidence to its diagnosis.
+
+Facts and logs are read, every rule looks at the case, and what the rules told is folded into root causes.  The
+verdict is ``healthy`` only where something proves it; where nothing tells, it is ``unknown``, with the one look that
+would settle it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from analyzers import story
+from analyzers.causes import every_rule
+from analyzers.causes.case import Case
+from analyzers.causes.catalogue import Catalogue, CauseText
+from analyzers.causes.rule import Exclusion, Finding, Rule
+from analyzers.causes.texts import message, steps
+from analyzers.diagnosis import (
+    Confidence,
+    Diagnosis,
+    Excluded,
+    Owner,
+    RootCause,
+    Step,
+    Symptom,
+    Verdict,
+)
+from analyzers.explain import texts
+from analyzers.facts import Facts
+from analyzers.graph import Folding, Root, fold
+from analyzers.looks import next_look
+from analyzers.proof import proof_of_health
+from analyzers.text import Message, say
+from collector.evidence import Evidence, Manifest, Status
+
+
+def diagnose(
+    evidence: Evidence, *, now: datetime | None = None, signatures: Sequence[Path] | None = None
+) -> Diagnosis:
+    """The verdict on one host.
+
+    ``now`` is our clock (UTC; default: the clock itself), ``signatures`` folders of a user's own signatures.
+
+    Raises:
+        EvidenceError: a log in the evidence is damaged.
+        SignatureError: a signature of the user's is not valid.
+        TriageError: a third party's rule cannot be loaded.
+    """
+    if _never_asked(evidence.manifest):
+        return _not_reached(evidence.manifest)
+    return judge(case_of(evidence, now=now, signatures=signatures), every_rule(), texts())
+
+
+def case_of(
+    evidence: Evidence, *, now: datetime | None = None, signatures: Sequence[Path] | None = None
+) -> Case:
+    """The facts and the log of one host, side by side."""
+    from analyzers.logs import read_logs
+
+    return Case(
+        evidence.manifest,
+        Facts(evidence),
+        read_logs(evidence, signatures=signatures),
+        now or datetime.now(UTC),
+    )
+
+
+def judge(case: Case, rules: Iterable[Rule], catalogue: Catalogue) -> Diagnosis:
+    """Ask the rules, fold what they tell, and say it."""
+    findings: list[Finding] = []
+    exclusions: list[Exclusion] = []
+    for rule in rules:
+        for told in rule(case):
+            (findings if isinstance(told, Finding) else exclusions).append(told)  # type: ignore[arg-type]
+    folding = fold(findings, exclusions, catalogue)
+    proof = () if folding.roots else proof_of_health(case)
+    causes = tuple(root_cause(case, root, catalogue) for root in folding.roots)
+    candidates = () if causes or proof else tuple(f.slug for f in folding.open)
+    verdict = Verdict.BROKEN if causes else Verdict.HEALTHY if proof else Verdict.UNKNOWN
+    return Diagnosis(
+        subject=case.manifest.subject,
+        verdict=verdict,
+        headline=_headline(verdict, causes, candidates, catalogue, case),
+        causes=causes,
+        excluded=_excluded(folding, exclusions, catalogue),
+        unseen=story.unseen(case),
+        proof=proof,
+        candidates=candidates,
+        next_look=next_look(case, candidates) if verdict is Verdict.UNKNOWN else None,
+        timeline=story.timeline(case),
+        path=story.path(case),
+        agent=story.agent(case),
+        host_time=story.host_time(case),
+        utc_offset=case.logs.utc_offset or story.utc_offset(case),
+        clock_skew=story.clock_skew(case),
+        last_good=case.logs.last_good.time if case.logs.last_good else None,
+        rules=story.rule_set(),
+    )
+
+
+# The parts of the verdict --------------------------------------------------------------------------------
+
+
+def root_cause(case: Case, root: Root, catalogue: Catalogue) -> RootCause:
+    """A root cause in words, with this host's values."""
+    finding, text = root.finding, catalogue[root.finding.slug]
+    values = {**case.values, **finding.values}
+    next_try = case.logs.next_try
+    return RootCause(
+        slug=finding.slug,
+        sentence=finding.sentence or message(text.sentence, values),
+        confidence=finding.confidence,
+        owner=finding.owner or text.owner,
+        scope=finding.scope,
+        evidence=finding.evidence,
+        against=finding.against,
+        symptoms=tuple(_symptom(case, one, catalogue) for one in root.folded),
+        since=finding.since,
+        next_retry=next_try.earliest if next_try is not None and not text.restart else None,
+        needs_restart=text.restart,
+        remedy=steps(text.mend, values),
+        verify=(*steps(text.verify, values), *_online(case, text, values)),
+    )
+
+
+def _symptom(case: Case, finding: Finding, catalogue: Catalogue) -> Symptom:
+    text = catalogue[finding.slug]
+    words = finding.sentence or message(text.sentence, {**case.values, **finding.values})
+    return Symptom(finding.slug, words, finding.evidence)
+
+
+def _online(case: Case, text: CauseText, values: dict[str, str]) -> tuple[Step, ...]:
+    """The check that every mended host must pass."""
+    if text.slug in ("healthy", "not-reached"):
+        return ()
+    log = "/var/log/amazon/ssm/amazon-ssm-agent.log"
+    return (
+        Step(
+            say("The agent's channel is open, and AWS sees the host online."),
+            (f"sudo grep 'Successfully opened websocket' {log} | tail -1",),
+        ),
+    )
+
+
+def _excluded(
+    folding: Folding, exclusions: Sequence[Exclusion], catalogue: Catalogue
+) -> tuple[Excluded, ...]:
+    """What was ruled out: first what the log spoke for, then what the facts alone clear."""
+    found = {f.slug for root in folding.roots for f in (root.finding, *root.folded)}
+    told = [Excluded(f.slug, e.reason, e.citations) for f, e in folding.dropped]
+    for exclusion in exclusions:
+        slug = _REPRESENTATIVE.get(exclusion.slug, exclusion.slug)
+        if slug in catalogue and slug not in found:
+            told.append(Excluded(slug, exclusion.reason, exclusion.citations))
+    return tuple({excluded.slug: excluded for excluded in reversed(told)}.values())[::-1]
+
+
+_REPRESENTATIVE = {
+    "imds-*": "imds-no-response",
+    "endpoint-*": "endpoint-unreachable",
+    "dns-*": "dns-no-such-host",
+    "tls-*": "tls-trust",
+    "hybrid-*": "hybrid-registration-residue",
+}
+"""One name for a family that is ruled out as a whole."""
+
+
+def _headline(
+    verdict: Verdict,
+    causes: tuple[RootCause, ...],
+    candidates: tuple[str, ...],
+    catalogue: Catalogue,
+    case: Case,
+) -> Message:
+    if verdict is Verdict.HEALTHY:
+        return say("The agent works: its channel to Systems Manager is open.")
+    if verdict is Verdict.BROKEN:
+        if len(causes) == 1:
+            return causes[0].sentence
+        return say("{first} ({more} more to mend after it.)", first=causes[0].sentence, more=len(causes) - 1)
+    if candidates:
+        titles = "; ".join(catalogue[slug].title for slug in candidates[:3] if slug in catalogue)
+        return say("What was collected does not tell the cause. It may be: {titles}.", titles=titles)
+    if not case.logs.has_entries:
+        return say("There is no agent log, and nothing else tells what is wrong.")
+    return say("Nothing shows a fault, and nothing proves that the agent works.")
+
+
+# A host that could not be asked --------------------------------------------------------------------------
+
+
+def _never_asked(manifest: Manifest) -> bool:
+    """Whether nothing at all came home.  A collection that broke off half-way is judged by what came."""
+    came = any(probe.status in (Status.OK, Status.TRUNCATED) for probe in manifest.probes)
+    return manifest.failure is not None and not came and not manifest.logs
+
+
+def _not_reached(manifest: Manifest) -> Diagnosis:
+    failure = manifest.failure
+    assert failure is not None  # noqa: S101  _never_asked saw it
+    text = texts()["not-reached"]
+    values = {
+        "kind": failure.kind.value, "detail": failure.detail, "try_next": failure.try_next,
+        "name": manifest.subject.name,
+    }  # fmt: skip
+    cause = RootCause(
+        "not-reached", message(text.sentence, values), Confidence.CERTAIN, Owner.OPERATOR, failure.kind.value,
+        remedy=steps(text.mend, values), verify=steps(text.verify, values),
+    )  # fmt: skip
+    return Diagnosis(
+        manifest.subject, Verdict.NOT_REACHED, cause.sentence, (cause,), unseen=(), rules=story.rule_set()
+    )

@@ -1,0 +1,102 @@
+"""``explain``: what a cause is, how it is recognised and how it is mended, from the catalogue."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from analyzers.causes import every_rule
+from analyzers.causes.catalogue import Catalogue, CauseText, catalogue
+from analyzers.causes.texts import steps
+from analyzers.diagnosis import Owner, Step
+from analyzers.text import Message, say
+from collector.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One cause, for a reader without a host at hand."""
+
+    slug: str
+    family: str
+    title: Message
+    what: Message
+    seen: Message
+    owner: Owner
+    remedy: tuple[Step, ...]
+    verify: tuple[Step, ...]
+    explains: tuple[str, ...]
+    rules: tuple[str, ...]
+    """The rules that look for it; those that come from elsewhere name their package."""
+
+
+def texts() -> Catalogue:
+    """The catalogue, with what third parties add."""
+    return catalogue().with_texts(rule.text for rule in every_rule() if rule.text is not None)
+
+
+def explain(slug: str) -> Explanation:
+    """Explain one cause.
+
+    Raises:
+        UsageError: there is no such cause; the line suggests the nearest.
+    """
+    known = texts()
+    if slug not in known:
+        near = difflib.get_close_matches(slug, [text.slug for text in known], 3)
+        hint = f"did you mean {', '.join(near)}?" if near else "`explain` without a name lists them all"
+        raise UsageError(f"{slug}: there is no cause of that name; {hint}")
+    return _explanation(known[slug])
+
+
+def _explanation(text: CauseText) -> Explanation:
+    own = [r for r in every_rule() if r.slug == text.slug]
+    rules = tuple(r.name if r.origin == "ssm-triage" else f"{r.name} ({r.origin})" for r in own)
+    return Explanation(
+        text.slug, text.family, say(_plain(text.title)), say(_plain(text.what)), say(_plain(text.seen)), text.owner,
+        steps(text.mend, _everything), steps(text.verify, _everything), text.explains, rules,
+    )  # fmt: skip
+
+
+class _Gaps(dict[str, str]):
+    """No values at all: each gap is shown by its name, and no step is left out for want of one."""
+
+    def get(self, key: str, default: object = None) -> str:
+        return f"<{key.replace('_', '-')}>"
+
+
+_everything = _Gaps()
+
+
+def _plain(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def render(explanation: Explanation) -> str:
+    """Plain text for a terminal."""
+    return "\n".join(_lines(explanation)) + "\n"
+
+
+def _lines(explanation: Explanation) -> Iterator[str]:
+    yield f"{explanation.slug}: {explanation.title}"
+    yield ""
+    yield str(explanation.what)
+    if str(explanation.seen):
+        yield ""
+        yield f"How it is recognised: {explanation.seen}"
+    for title, some in (
+        ("How it is mended", explanation.remedy),
+        ("How to see that it is", explanation.verify),
+    ):
+        if some:
+            yield ""
+            yield f"{title}:"
+        for number, step in enumerate(some, 1):
+            yield f"  {number}. {step.text}"
+            yield from (f"       {line}" for line in step.lines)
+
+
+def listing() -> tuple[tuple[str, str, str], ...]:
+    """Every cause: family, slug, title."""
+    return tuple((text.family, text.slug, text.title) for text in texts() if not text.symptom)
