@@ -29,9 +29,10 @@ class BadName(ValueError):
 
 def split_port(text: str) -> tuple[str, int | None] | None:
     """Host (perhaps with ranges) and port of ``text``, or ``None`` where it is not shaped like a host."""
-    found = _HOST_IN_BRACKETS.match(text) or _HOST_AND_PORT.match(text)
-    host, port = (found[1], int(found[2])) if found else (text, None)
-    return (host, port) if _is_hostname(host) or _is_ipv6(host) else None
+    for shape in (_HOST_IN_BRACKETS, _HOST_AND_PORT):
+        if (found := shape.match(text)) and _is_host(found[1]):
+            return found[1], int(found[2])
+    return (text, None) if _is_host(text) else None
 
 
 def expand(text: str) -> tuple[list[str], int | None]:
@@ -44,11 +45,9 @@ def expand(text: str) -> tuple[list[str], int | None]:
     return _expand_ranges(host), port
 
 
-def _is_hostname(host: str) -> bool:
-    return bool(_HOSTNAME.match(_NAME_RANGE.sub("0", host)))
-
-
-def _is_ipv6(host: str) -> bool:
+def _is_host(host: str) -> bool:
+    if _HOSTNAME.match(_NAME_RANGE.sub("0", host)):
+        return True
     try:
         ipaddress.IPv6Address(_IPV6_RANGE.sub("1", host))
     except ValueError:

@@ -92,7 +92,7 @@ def resolve(host: InventoryHost, overrides: Overrides | None = None) -> Target:
         platform=said.platform(transport),
         port=said.port("ansible_port", "ansible_ssh_port", *_synonyms("port", winrm))
         or said.override("port", given.port, "--port"),
-        user=said.word("user", "ansible_user", "ansible_ssh_user", *_synonyms("user", winrm))
+        user=said.text("user", "ansible_user", "ansible_ssh_user", *_synonyms("user", winrm))
         or said.override("user", given.user, "--user"),
         password=said.secret("password", "ansible_password", *_password_names(winrm), "triage_password")
         or said.override("password", given.password, "--ask-pass"),

@@ -47,11 +47,12 @@ class VaultKeys:
         """
         origin = vaulted.origin
         lines = vaulted.ciphertext.split()
-        version, cipher, *label = lines[0].removeprefix(HEADER).split(";") if lines else ["", ""]
-        if version not in ("1.1", "1.2") or cipher != "AES256":
+        header = lines[0].removeprefix(HEADER).split(";") if lines else []
+        if header[:2] not in (["1.1", "AES256"], ["1.2", "AES256"]):
             raise origin.error("is not a vault of version 1.1 or 1.2 with AES256; encrypt it anew", key)
         if not self.keys:
             raise origin.error("is encrypted by ansible-vault; give --vault-password-file", key)
+        label = header[2:]
         salt, digest, data = _parts("".join(lines[1:]), origin, key)
         for _, password in sorted(self.keys, key=lambda key: [key[0]] != label):
             content = _decrypt(_password(password), salt, digest, data)
