@@ -150,9 +150,7 @@ def _long_runs(data: bytes) -> Iterator[Span]:
     while start >= 0:
         end = mapped.find(b" ", start + _RUN)
         end = len(data) if end < 0 else end
-        if _named_secret(data, start) or (
-            end - start == _RUN and _ACCESS_KEY_ID.search(data, max(0, start - _CONTEXT), end + _CONTEXT)
-        ):
+        if _named_secret(data, start) or (end - start == _RUN and _beside_key_id(data, start, end)):
             padded = _RUN_PAD.match(data, end)
             end = padded.end() if padded else end
             yield start, end
@@ -168,6 +166,13 @@ def _named_secret(data: bytes, start: int) -> bool:
     if name.endswith(_TOKEN_NAMES):
         return b":" in delimiters or b"=" in delimiters
     return name.endswith(b"key") and b"secret" in name
+
+
+def _beside_key_id(data: bytes, start: int, end: int) -> bool:
+    """Whether an access key id stands on the same line, not far away."""
+    before = data[max(0, start - _CONTEXT) : start].rpartition(b"\n")[2]
+    after = data[end : end + _CONTEXT].partition(b"\n")[0]
+    return bool(_ACCESS_KEY_ID.search(before) or _ACCESS_KEY_ID.search(after))
 
 
 def _userinfo(data: bytes) -> Iterator[Span]:

@@ -241,21 +241,24 @@ class _Limited:
 
     def __init__(self, file: BinaryIO, limit: int, where: str, packed: int) -> None:
         self._file, self._limit, self._where, self._packed = file, limit, where, packed
+        self._at = 0
 
     def read(self, size: int = -1) -> bytes:
         if size > _READ_AT_ONCE:
             raise EvidenceError(f"{self._where}: a header in it claims {size} bytes; not read")
         data = self._file.read(size if size >= 0 else _READ_AT_ONCE)
-        self._check(self._file.tell())
+        self._at += len(data)
+        self._check(self._at)
         return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
         if whence == 0:
             self._check(offset)
-        return self._file.seek(offset, whence)
+        self._at = self._file.seek(offset, whence)
+        return self._at
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._at
 
     def close(self) -> None:
         self._file.close()

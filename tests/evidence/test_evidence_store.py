@@ -1,0 +1,331 @@
+"""One host's evidence is written whole or not at all, and any tool opens it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from evidence_samples import LOG_LINE, deflate, send_log, small_manifest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.errors import EvidenceError
+from collector.evidence.model import ProbeResult, Status
+from collector.evidence.read import open_evidence, verify
+from collector.evidence.store import EvidenceWriter, file_name, run_folder
+
+SECRET = b"wJalrXUtnFEMIK7MDENGbPxRfiCYzEXAMPLEKEYx"
+
+
+def read_logs(path: Path) -> dict[tuple[str, int], bytes]:
+    evidence = open_evidence(path)
+    return {
+        (log.name, part.offset): evidence.open_log(log, part).read()
+        for log in evidence.manifest.logs
+        for part in log.parts
+    }
+
+
+def test_what_went_in_comes_out(write: Callable[..., Path]) -> None:
+    path = write()
+    evidence = open_evidence(path)
+    manifest = evidence.manifest
+    assert replace(manifest, probes=(), logs=(), digest="") == small_manifest()
+    assert manifest.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert evidence.probe("hostname").output == b"web-1\n"
+    assert evidence.probe("nft") == replace(
+        ProbeResult("nft", Status.ABSENT, note="no nft here"), sha256=hashlib.sha256(b"").hexdigest()
+    )
+    assert evidence.probe("routes").status is Status.SKIPPED
+    assert [(log.name, [part.offset for part in log.parts]) for log in manifest.logs] == [
+        ("errors.log", [0]),
+        ("amazon-ssm-agent.log", [0, 9_000_000]),
+    ]
+    assert read_logs(path) == {
+        ("errors.log", 0): LOG_LINE * 50,
+        ("amazon-ssm-agent.log", 0): LOG_LINE * 3,
+        ("amazon-ssm-agent.log", 9_000_000): LOG_LINE * 4000,
+    }
+
+
+def test_file_and_folder_are_for_the_owner_alone(write: Callable[..., Path], tmp_path: Path) -> None:
+    folder = run_folder(tmp_path / "runs" / "one")
+    path = write(folder=folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in folder.iterdir()] == ["web-1.zip"]
+
+
+def test_python_unzip_and_other_tools_open_it(write: Callable[..., Path], tmp_path: Path) -> None:
+    path = write()
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert set(archive.namelist()) == {
+            "manifest.json",
+            "probes/hostname.txt",
+            "logs/errors.log",
+            "logs/amazon-ssm-agent.log",
+            "logs/amazon-ssm-agent.log@9000000",
+        }
+    tools = {"unzip": ["-t"], "7z": ["t"], "bsdtar": ["-tvf"]}
+    present = [tool for tool in tools if shutil.which(tool)]
+    for tool in present:
+        done = subprocess.run([tool, *tools[tool], str(path)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "warning" not in (done.stdout + done.stderr).lower()
+    if "unzip" not in present:
+        pytest.skip("unzip is not installed (apt install unzip); read with Python's zipfile only")
+
+
+def test_the_hosts_own_packing_is_kept(tmp_path: Path) -> None:
+    body = b"".join(b"line %d\n" % number for number in range(50_000))
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        send_log(writer, "amazon-ssm-agent.log", body)
+        path = writer.finish(small_manifest())
+    assert deflate(body) in path.read_bytes()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("lines_before", [0, 10, 30_000])
+@pytest.mark.parametrize("step", [100, 65_536])
+def test_a_part_with_a_secret_is_packed_again_without_it(
+    tmp_path: Path, packed: bool, lines_before: int, step: int
+) -> None:
+    secret = b"2026-11-23 06:26:14 DEBUG aws_secret_access_key=" + SECRET + b"\n"
+    noise = b"".join(hashlib.sha256(b"%d" % number).hexdigest().encode() + b"\n" for number in range(2000))
+    body = LOG_LINE * lines_before + noise + secret + noise + secret + LOG_LINE * 10
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        send_log(writer, "errors.log", LOG_LINE)
+        send_log(writer, "amazon-ssm-agent.log", body, packed=packed, step=step)
+        send_log(writer, "hibernate.log", LOG_LINE)
+        path = writer.finish(small_manifest())
+    evidence = open_evidence(path)
+    (part,) = evidence.manifest.logs[1].parts
+    assert part.redacted == 2
+    assert part.length == len(body)
+    logs = read_logs(path)
+    assert logs["amazon-ssm-agent.log", 0] == body.replace(SECRET, b"***")
+    assert logs["hibernate.log", 0] == LOG_LINE
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert sum(member.compress_size for member in archive.infolist()) > path.stat().st_size - 2000
+
+
+def test_no_secret_is_on_the_disk_at_any_moment(tmp_path: Path) -> None:
+    """Incompressible lines keep the plain text readable in the packed stream, if it were there."""
+    secret = b"aws_secret_access_key=" + SECRET + b"\n"
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        writer.log_begin("amazon-ssm-agent.log", "/x", 1, None, 0, 1)
+        packer = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
+        for number in range(200):
+            plain = os.urandom(4000).hex().encode() + b"\n" + (secret if number == 100 else b"")
+            for at in range(0, len(plain), 997):
+                piece = plain[at : at + 997]
+                writer.log_data(piece, packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH))
+                if number > 98:
+                    writer._file.flush()
+                    on_disk = (tmp_path / "web-1.zip.part").read_bytes()
+                    assert SECRET[:20] not in on_disk
+        writer.log_data(b"", packer.flush())
+        writer.log_end(Status.OK, "", deflate_whole=True)
+        path = writer.finish(small_manifest())
+    assert open_evidence(path).manifest.logs[0].parts[0].redacted == 1
+
+
+def test_secrets_of_a_probe_are_masked_and_counted(tmp_path: Path) -> None:
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        writer.probe(ProbeResult("proxy-files", Status.OK, b"http_proxy=http://svc:hunter2@proxy:3128\n"))
+        path = writer.finish(small_manifest())
+    result = open_evidence(path).probe("proxy-files")
+    assert result.output == b"http_proxy=http://***@proxy:3128\n"
+    assert result.redacted == 1
+
+
+@pytest.mark.parametrize("cut", [1, 40, 5000])
+def test_a_deflate_stream_that_breaks_off_is_packed_again(tmp_path: Path, cut: int) -> None:
+    body = b"".join(hashlib.sha256(b"%d" % number).hexdigest().encode() + b"\n" for number in range(5000))
+    stream = deflate(body)[:-cut]
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        writer.log_begin("amazon-ssm-agent.log", "/x", len(body), None, 0, 1)
+        came = b""
+        for at in range(0, len(stream), 3000):
+            plain = inflate.decompress(stream[at : at + 3000])
+            came += plain
+            writer.log_data(plain, stream[at : at + 3000])
+        writer.log_end(Status.TRUNCATED, "cut", deflate_whole=False)
+        path = writer.finish(small_manifest())
+    (log,) = open_evidence(path).manifest.logs
+    assert (log.status, log.parts[0].length) == (Status.TRUNCATED, len(came))
+    assert read_logs(path)["amazon-ssm-agent.log", 0] == came
+    assert len(came) > len(body) - 20_000
+
+
+def test_a_part_left_open_is_closed_as_truncated(tmp_path: Path) -> None:
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        writer.log_begin("amazon-ssm-agent.log", "/x", 10_000, None, 0, 1)
+        writer.log_data(LOG_LINE * 3, None)
+        path = writer.finish(small_manifest())
+    (log,) = open_evidence(path).manifest.logs
+    assert log.status is Status.TRUNCATED
+    assert read_logs(path) == {("amazon-ssm-agent.log", 0): LOG_LINE * 3}
+
+
+def test_a_log_that_could_not_be_read_leaves_its_status_only(tmp_path: Path) -> None:
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        writer.log_begin("errors.log", "/x", 10, None, 0, 1)
+        writer.log_end(Status.DENIED, "permission denied", deflate_whole=True)
+        send_log(writer, "hibernate.log", LOG_LINE)
+        path = writer.finish(small_manifest())
+    errors, hibernate = open_evidence(path).manifest.logs
+    assert (errors.status, errors.note, errors.parts) == (Status.DENIED, "permission denied", ())
+    assert len(hibernate.parts) == 1
+    assert read_logs(path) == {("hibernate.log", 0): LOG_LINE}
+
+
+def test_names_that_a_hostile_host_repeats_or_twists_stay_apart(tmp_path: Path) -> None:
+    names = ["errors.log", "errors.log", "ERRORS.log", "a:b\\c.log", "a_b_c.log", "x" * 300, "로그.log"]
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        for number, name in enumerate(names):
+            send_log(writer, name, b"%d\n" % number)
+        path = writer.finish(small_manifest())
+    assert sorted(read_logs(path).values()) == [b"%d\n" % number for number in range(len(names))]
+    with zipfile.ZipFile(path) as archive:
+        members = archive.namelist()
+    assert len({member.casefold() for member in members}) == len(members)
+    assert not any("\\" in member or ":" in member for member in members)
+
+
+@given(st.lists(st.text(max_size=120), max_size=30, unique=True))
+def test_file_names_are_safe_stable_and_never_meet(hosts: list[str]) -> None:
+    names = [file_name(host) for host in hosts]
+    assert len({name.casefold() for name in names}) == len(hosts)
+    for host, name in zip(hosts, names, strict=True):
+        assert name == file_name(host)
+        assert name == Path(name).name
+        assert name.isascii()
+        assert not name.startswith((".", "-"))
+        assert len(name) < 120
+
+
+def test_file_names_stay_readable() -> None:
+    assert file_name("web-1.example.com") == "web-1.example.com.zip"
+    assert file_name("WIN-01").startswith("win-01~")
+    assert file_name("../../etc/passwd").startswith("etc-passwd~")
+    assert file_name("CON").startswith("con~")
+    assert file_name("con") != "con.zip"
+    assert file_name("WEB-1") != file_name("web-1") != file_name("Web-1")
+
+
+def test_an_exception_leaves_nothing_behind(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with EvidenceWriter(tmp_path, "web-1") as writer:
+            send_log(writer, "errors.log", LOG_LINE)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_again_replaces_what_a_killed_one_left(write: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "web-1.zip.part").write_bytes(b"left over")
+    (tmp_path / "web-1.zip").write_bytes(b"of an earlier run")
+    verify(open_evidence(write()))
+    assert [file.name for file in tmp_path.iterdir()] == ["web-1.zip"]
+
+
+def test_a_link_in_the_way_is_not_written_through(write: Callable[..., Path], tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"mine")
+    (tmp_path / "web-1.zip.part").symlink_to(other)
+    write()
+    assert other.read_bytes() == b"mine"
+
+
+def test_killed_in_the_middle_no_file_looks_whole(tmp_path: Path) -> None:
+    program = textwrap.dedent("""
+        import os, sys
+        from pathlib import Path
+        from collector.evidence.store import EvidenceWriter
+        writer = EvidenceWriter(Path(sys.argv[1]), "web-1")
+        writer.log_begin("amazon-ssm-agent.log", "/x", 1, None, 0, 1)
+        print("begun", flush=True)
+        while True:
+            writer.log_data(os.urandom(50_000).hex().encode() + b"\\n", None)
+    """)
+    child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    part = tmp_path / "web-1.zip.part"
+    deadline = time.monotonic() + 20
+    while part.stat().st_size < 1_000_000 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["web-1.zip.part"]
+    with pytest.raises(EvidenceError, match="neither evidence nor agent logs"):
+        open_evidence(tmp_path)
+
+
+@pytest.mark.root
+def test_a_full_disk_is_one_clear_line_and_nothing_else_is_lost(
+    write: Callable[..., Path], tmp_path: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a small tmpfs")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=True)
+    try:
+        before = write("web-0", disk)
+        writer = EvidenceWriter(disk, "web-1")
+        with pytest.raises(EvidenceError, match=r"web-1\.zip: .*No space left") as raised:
+            send_log(writer, "amazon-ssm-agent.log", os.urandom(1_500_000).hex().encode())
+        assert "\n" not in str(raised.value)
+        assert [file.name for file in disk.iterdir()] == ["web-0.zip"]
+        verify(open_evidence(before))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EvidenceError, match="cannot be the run folder"):
+        run_folder(tmp_path / "file" / "run")
+    with pytest.raises(EvidenceError, match="cannot be written"):
+        EvidenceWriter(tmp_path / "nowhere", "web-1")
+
+
+def test_memory_stays_bounded_while_a_log_passes(tmp_path: Path) -> None:
+    import tracemalloc
+
+    block = b"".join(b"2026-11-23 06:26:14 INFO line %d of many\n" % number for number in range(1000))
+    packer = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    tracemalloc.start()
+    try:
+        with EvidenceWriter(tmp_path, "web-1") as writer:
+            writer.log_begin("amazon-ssm-agent.log", "/x", 1, None, 0, 1)
+            for _ in range(500):
+                writer.log_data(block, packer.compress(block))
+            writer.log_data(b"", packer.flush())
+            writer.log_end(Status.OK, "", deflate_whole=True)
+            writer.finish(small_manifest())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3_000_000
