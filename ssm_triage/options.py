@@ -15,7 +15,7 @@ Command = Callable[..., Any]
 _SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
-class Size(click.ParamType):
+class Size(click.ParamType[int | None]):
     """A number of bytes: ``500k``, ``4M``; ``all`` for no limit (``None``)."""
 
     name = "size"
@@ -30,7 +30,7 @@ class Size(click.ParamType):
         return self.fail(f"{value!r} is no size: say 500k, 4M or all", param, ctx)
 
 
-class Seconds(click.ParamType):
+class Seconds(click.ParamType[float]):
     """A time in seconds, more than none."""
 
     name = "seconds"

@@ -27,6 +27,11 @@ class RunFolder:
         return self.path / "report"
 
     @property
+    def diagnosis(self) -> Path:
+        """All diagnoses, for programs."""
+        return self.report / "diagnosis.json"
+
+    @property
     def retry(self) -> Path:
         """Hosts not reached, one a line: ``-l @FILE`` asks them again."""
         return self.path / "unreached.retry"

@@ -1,0 +1,54 @@
+"""Plays recorded evidence back in the form in which a host's own script would answer."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+
+from collector.evidence import Evidence, LogFile, LogPart
+
+_NONCE = re.compile(rb"^NONCE=([0-9a-f]+)$", re.MULTILINE)
+
+
+def replay(evidence: Evidence, script: bytes) -> bytes:
+    """The answer to ``script`` of a host on which its probes find what ``evidence`` holds.
+
+    Raises:
+        ValueError: this is not the collection script.
+    """
+    found = _NONCE.search(script)
+    if found is None:
+        raise ValueError("the script has no nonce")
+    return b"".join(_answer(evidence, found[1]))
+
+
+def _answer(evidence: Evidence, nonce: bytes) -> Iterator[bytes]:
+    def mark(*words: object) -> bytes:
+        return b"\n@@%b %b\n" % (nonce, " ".join(map(str, words)).encode())
+
+    yield mark("hello", 1, "gzip", "uid=0", "privilege=root")
+    yield mark("local", "gzip")
+    frames = []
+    for result in evidence.manifest.probes:
+        note = result.note or "-"
+        code = 0 if result.exit_code is None else result.exit_code
+        frames += [mark("begin", result.probe, "0.00"), result.output]
+        frames.append(mark("end", result.probe, result.status, code, "0.01", result.via or "-", note))
+    yield gzip.compress(b"".join(frames), 1)
+    for log in evidence.manifest.logs:
+        for part in log.parts:
+            yield _log_head(mark, log, part)
+            with evidence.open_log(log, part) as stream:
+                yield gzip.compress(stream.read(), 1)
+            yield mark("log-end", log.status)
+    yield mark("bye")
+
+
+def _log_head(mark: object, log: LogFile, part: LogPart) -> bytes:
+    assert callable(mark)
+    modified = int(log.modified.timestamp()) if log.modified else 0
+    line: bytes = mark(
+        "log", "gzip", log.size, modified, part.offset, part.first_line or 0, log.name, log.path
+    )
+    return line

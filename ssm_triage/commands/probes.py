@@ -1,0 +1,26 @@
+"""``ssm-triage probes``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("probes")
+@click.option("--platform", type=click.Choice(["linux"]), default="linux", show_default=True)
+@click.option("--script", "as_script", is_flag=True, help="Print the script itself, as it would be sent.")
+def command(platform: str, as_script: bool) -> int:
+    """Show what is looked at on a host: the table of probes, or the exact script."""
+    from collector.probes.compile import compile_script, probe_table
+
+    if as_script:
+        click.echo(compile_script(nonce="0" * 32), nl=False)
+        return 0
+    rows = [("PROBE", "WHAT", "LANE", "NEEDS", "SECONDS", "BYTES")]
+    rows += [
+        (row.id, row.title, row.lane, row.privilege, f"{row.timeout_s}", f"{row.max_bytes:,}")
+        for row in probe_table()
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0

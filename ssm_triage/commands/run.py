@@ -1,0 +1,27 @@
+"""``ssm-triage run``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ssm_triage import options as opt
+
+
+@click.command("run")
+@opt.inventory_options
+@opt.connection_options
+@opt.sweep_options
+@opt.output_options
+@opt.report_options
+@opt.verdict_options
+@opt.quiet_option
+def command(**options: Any) -> int:
+    """Collect, analyze and report in one go.
+
+    Leaves a run folder with evidence, reports and diagnosis.json, and prints a summary.
+    """
+    from ssm_triage.sweeping import ask_hosts
+
+    return ask_hosts(options, analyze=True)

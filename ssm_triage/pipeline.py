@@ -1,0 +1,115 @@
+"""The pipeline that joins the floors: inventory, evidence, diagnosis, report; each stage alone, or all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analyzers.diagnosis import Diagnosis, Verdict
+from analyzers.text import say
+from collector.errors import EvidenceError
+from collector.evidence import Evidence, Manifest, Subject
+from collector.evidence.memory import SCHEMA, MemoryEvidence
+from collector.evidence.store import SUFFIX, file_name
+from collector.target import Target
+from ssm_triage import __version__
+
+if TYPE_CHECKING:
+    from collector.collect import CollectOptions
+    from collector.evidence.read import Source
+    from collector.sweep import SweepSettings
+    from reports.base import HostReport
+
+TOOL = f"ssm-triage {__version__}"
+
+Diagnoser = Callable[[Evidence], Diagnosis]
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """How a sweep is made."""
+
+    settings: SweepSettings
+    options: CollectOptions
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set, it ends the sweep gently: hosts under way are finished, no other is begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One host, told."""
+
+    source: Source
+    evidence: Evidence
+    diagnosis: Diagnosis
+
+
+def collect(targets: Sequence[Target], folder: Path, sweep: Sweep) -> Iterator[Path]:
+    """Bring home each host's evidence; yields its file as soon as it is whole, reached or not.
+
+    Raises:
+        TriageError: what concerns the whole sweep; what was finished before is kept.
+    """
+    from collector.collect import collect_host, record_failure
+    from collector.sweep import sweep as run
+
+    def collect_one(connection, target, deadline):  # type: ignore[no-untyped-def]
+        return collect_host(connection, target, sweep.options, folder, deadline)
+
+    for outcome in run(targets, sweep.settings, collect_one, stop=sweep.stop):
+        if outcome.value is not None:
+            yield outcome.value.path
+        elif outcome.failure is not None:
+            yield record_failure(outcome.target, outcome.failure, folder)
+
+
+def diagnoser(signatures: Sequence[Path]) -> Diagnoser:
+    """What tells a cause, with its signatures read once.
+
+    Raises:
+        SignatureError: a signature file is not valid.
+    """
+    from functools import partial
+
+    from analyzers.diagnose import diagnose
+
+    return partial(diagnose, signatures=tuple(signatures) or None)
+
+
+def examine_file(path: Path, diagnose: Diagnoser) -> Examined:
+    """Tell the cause from one evidence file."""
+    from collector.evidence.read import Source
+
+    return examine(Source(path), diagnose)
+
+
+def examine(source: Source, diagnose: Diagnoser) -> Examined:
+    """Tell the cause of one host's evidence.
+
+    Evidence that cannot be read is a host whose verdict is unknown, with the reason: the others go on.
+    """
+    from collector.evidence.read import open_evidence
+
+    try:
+        evidence = open_evidence(source)
+        return Examined(source, evidence, diagnose(evidence))
+    except EvidenceError as error:
+        return _unreadable(source, error)
+
+
+def host_report(host: Examined) -> HostReport:
+    """What the reports need of one host."""
+    from reports.base import HostReport
+
+    stem = file_name(host.diagnosis.subject.name).removesuffix(SUFFIX)
+    return HostReport(stem, host.diagnosis, host.evidence, str(host.source.path))
+
+
+def _unreadable(source: Source, error: EvidenceError) -> Examined:
+    subject = Subject(source.path.stem)
+    evidence = MemoryEvidence(Manifest(SCHEMA, TOOL, "unreadable", subject))
+    headline = say("The evidence cannot be read: {error}", error=error)
+    return Examined(source, evidence, Diagnosis(subject, Verdict.UNKNOWN, headline))
