@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
 
 from analyzers.diagnosis import Citation, Diagnosis, Owner, RootCause, Step, Verdict
 from analyzers.text import say
 from collector.evidence import Evidence, Status
 from collector.target import HostKeyChecking
+from reports.base import HostReport, SweepInfo
+from reports.entry import Entry, entry_of
 from reports.excerpts import Caps, Excerpt, excerpts
+from reports.files import file_in, write_file
+from reports.index import render_index
 from reports.page import render_page
 from reports.picture import draw
 from reports.timeline import timeline
@@ -94,3 +101,39 @@ def _next_step(diagnosis: Diagnosis, evidence: Evidence, first: RootCause | None
 def _is_unchecked(evidence: Evidence) -> bool:
     connection = evidence.manifest.connection
     return connection is not None and connection.host_key_checking is HostKeyChecking.OFF
+
+
+class HtmlReporter:
+    """A folder: ``index.html``, and ``hosts/<stem>.html`` for each host, written when the host is done."""
+
+    def __init__(self, folder: Path, sweep: SweepInfo) -> None:
+        self._folder = folder
+        self._sweep = sweep
+        self._entries: list[Entry] = []
+        self._rules = ""
+
+    def add(self, host: HostReport) -> None:
+        page = render_host(
+            host.diagnosis,
+            host.evidence,
+            lang=self._sweep.lang,
+            evidence_path=host.evidence_path,
+            index="../index.html",
+        )
+        path = file_in(self._folder / "hosts", host.stem, ".html")
+        write_file(path, page)
+        self._entries.append(entry_of(host.diagnosis, host.evidence, f"hosts/{quote(path.name)}"))
+        self._rules = host.diagnosis.rules or self._rules
+
+    def finish(self) -> None:
+        page = render_index(
+            self._entries,
+            lang=self._sweep.lang,
+            tool=self._sweep.tool,
+            rules=self._sweep.rules or self._rules,
+            finished=self._sweep.finished or datetime.now(UTC),
+        )
+        write_file(self._folder / "index.html", page)
+
+    def abandon(self) -> None:
+        """Nothing: each page is whole already."""

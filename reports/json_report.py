@@ -1,0 +1,123 @@
+"""``diagnosis.json``: everything of a diagnosis, in a versioned schema (``schema/diagnosis-1.json``)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from analyzers.diagnosis import SCHEMA, Diagnosis
+from collector.errors import EvidenceError
+from collector.evidence import Evidence
+from reports.base import HostReport, SweepInfo
+from reports.codec import decode, encode
+from reports.files import Sink, file_in, write_file
+
+
+def to_json(diagnosis: Diagnosis, evidence: Evidence, evidence_path: str = "") -> dict[str, Any]:
+    """The JSON document of one host: the diagnosis, and how its evidence was obtained."""
+    document = encode(diagnosis)
+    assert isinstance(document, dict)  # noqa: S101 - a dataclass encodes as an object
+    manifest = evidence.manifest
+    return {
+        "schema": SCHEMA,
+        **document,
+        "evidence": {
+            "tool": manifest.tool,
+            "origin": manifest.origin,
+            "file": evidence_path,
+            "sha256": manifest.digest,
+            "clock": encode(manifest.clock),
+            "connection": encode(manifest.connection),
+            "failure": encode(manifest.failure),
+            "ran_as": manifest.ran_as,
+            "privilege": manifest.privilege,
+        },
+    }
+
+
+def dump_json(document: dict[str, Any], *, indent: int | None = 2) -> str:
+    """As text in which nothing but ASCII stands: no byte of it can steer a terminal or end a script."""
+    text = json.dumps(document, indent=indent, ensure_ascii=True)
+    return text.replace("<", "\\u003c").replace("\x7f", "\\u007f")
+
+
+def load_diagnosis(text: str | bytes, name: str) -> Diagnosis:
+    """Read a ``diagnosis.json`` back.
+
+    Args:
+        text: the document.
+        name: what to call it in errors.
+
+    Raises:
+        EvidenceError: it is no diagnosis, is damaged, or is of a newer schema.
+    """
+    try:
+        document = json.loads(text)
+        schema = document["schema"]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise EvidenceError(f"{name}: not a diagnosis; analyze the evidence again") from error
+    if schema != SCHEMA:
+        known = f"this ssm-triage reads schema {SCHEMA}"
+        raise EvidenceError(
+            f"{name}: diagnosis of schema {schema!r:.20}, {known}; analyze the evidence again"
+        )
+    try:
+        return decode(Diagnosis, document)
+    except ValueError as error:
+        raise EvidenceError(f"{name}: not a diagnosis: {error}; analyze the evidence again") from error
+
+
+class JsonReporter:
+    """One document for the sweep: ``{"schema": 1, "hosts": [...]}``."""
+
+    def __init__(self, sink: Sink, sweep: SweepInfo) -> None:
+        self._sink = sink
+        self._separator = "\n"
+        sink.write(f'{{"schema": {SCHEMA}, "tool": {json.dumps(sweep.tool)}, "hosts": [')
+
+    def add(self, host: HostReport) -> None:
+        document = to_json(host.diagnosis, host.evidence, host.evidence_path)
+        self._sink.write(self._separator + dump_json(document))
+        self._separator = ",\n"
+
+    def finish(self) -> None:
+        self._sink.write("\n]}\n")
+        self._sink.commit()
+
+    def abandon(self) -> None:
+        self._sink.discard()
+
+
+class NdjsonReporter:
+    """One line per host, written when the host is done."""
+
+    def __init__(self, sink: Sink, sweep: SweepInfo) -> None:
+        self._sink = sink
+
+    def add(self, host: HostReport) -> None:
+        document = to_json(host.diagnosis, host.evidence, host.evidence_path)
+        self._sink.write(dump_json(document, indent=None) + "\n")
+
+    def finish(self) -> None:
+        self._sink.commit()
+
+    def abandon(self) -> None:
+        self._sink.discard()
+
+
+class JsonFolderReporter:
+    """A file of its own per host."""
+
+    def __init__(self, folder: Path, sweep: SweepInfo) -> None:
+        self._folder = folder
+
+    def add(self, host: HostReport) -> None:
+        document = to_json(host.diagnosis, host.evidence, host.evidence_path)
+        write_file(file_in(self._folder, host.stem, ".json"), dump_json(document) + "\n")
+
+    def finish(self) -> None:
+        """Nothing: each file is whole already."""
+
+    def abandon(self) -> None:
+        """Nothing: each file is whole already."""

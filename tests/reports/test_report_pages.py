@@ -1,0 +1,213 @@
+"""The pages in a real browser: nothing loads, nothing complains, everybody can read them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from report_browser import Visitor
+from report_samples import SAMPLES, imds_no_route
+
+from reports.entry import Entry, entry_of
+from reports.html import LIMIT, render_host
+from reports.index import render_index
+
+LOOKS = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "narrow": {"width": 360},
+    "wide": {"width": 1920},
+    "print": {"media": "print"},
+    "no script": {"java_script_enabled": False},
+}
+
+
+def page_of(name: str) -> str:
+    diagnosis, evidence = SAMPLES[name]()
+    return render_host(diagnosis, evidence, evidence_path=f"evidence/{name}.zip", index="../index.html")
+
+
+def sample_entries() -> list[Entry]:
+    return [entry_of(*make(), f"hosts/{name}.html") for name, make in SAMPLES.items()]
+
+
+PAGES = dict.fromkeys(SAMPLES, page_of) | {
+    "index": lambda _: render_index(sample_entries(), tool="ssm-triage 0")
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_asks_for_nothing_and_breaks_nothing(visit: Visitor, name: str, look: str) -> None:
+    seen = visit(PAGES[name](name), **LOOKS[look])
+    assert seen.requests == []
+    assert seen.complaints == []
+    assert seen.overflow <= 0
+    assert seen.page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "look"),
+    [(name, "light") for name in PAGES]
+    + [(name, look) for name in ("proxy_no_noproxy", "index") for look in ("dark", "narrow", "print")],
+)
+def test_axe_finds_no_barrier(visit: Visitor, name: str, look: str) -> None:
+    pytest.importorskip("axe_playwright_python", reason="the Python package axe-playwright-python is missing")
+    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+    seen = visit(PAGES[name](name), **LOOKS[look])
+    seen.page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    seen.page.evaluate(axe)
+    result = seen.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    found = [
+        f"{violation['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for violation in result["violations"]
+        for node in violation["nodes"]
+    ]
+    assert found == []
+
+
+def test_headings_go_down_one_level_at_a_time(visit: Visitor) -> None:
+    levels = visit(page_of("two_causes")).page.eval_on_selector_all(
+        "h1, h2, h3, h4", "all => all.map(h => Number(h.tagName[1]))"
+    )
+    assert levels[0] == 1
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
+
+
+def test_the_first_screen_is_the_answer(visit: Visitor) -> None:
+    page = visit(page_of("imds_no_route")).page
+    for selector in (".verdict", "h1", ".facts", ".next", ".next pre", ".path svg.wide"):
+        box = page.locator(selector).first.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 820, selector
+    text = page.locator(".answer").inner_text()
+    for part in (
+        "Certain",
+        "Since",
+        "Host administrator",
+        "sudo ip route add default via 10.20.3.1 dev ens5",
+    ):
+        assert part in text
+
+
+def test_the_keyboard_reaches_the_answer_and_the_folded_parts(visit: Visitor) -> None:
+    page = visit(page_of("imds_no_route")).page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    fold = page.locator("details.symptom").first
+    fold.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert fold.evaluate("it => it.open")
+
+
+def test_folded_parts_open_without_script(visit: Visitor) -> None:
+    page = visit(page_of("imds_no_route"), java_script_enabled=False).page
+    assert page.locator("button:visible").count() == 0
+    page.locator("details.symptom summary").first.click()
+    assert page.get_by_text("logs/errors.log").first.is_visible()
+
+
+def test_copy_and_open_all(visit: Visitor) -> None:
+    page = visit(page_of("imds_no_route"), permissions=["clipboard-read", "clipboard-write"]).page
+    page.locator(".next [data-copy]").click()
+    page.locator(".next .done").wait_for()
+    assert (
+        page.evaluate("navigator.clipboard.readText()") == "sudo ip route add default via 10.20.3.1 dev ens5"
+    )
+    page.locator("[data-open]").click()
+    assert page.eval_on_selector_all("main details", "all => all.every(d => d.open)")
+
+
+def test_paper_has_what_is_folded(visit: Visitor, tmp_path: Path) -> None:
+    if shutil.which("pdftotext") is None:
+        pytest.skip("no pdftotext: the Debian package poppler-utils is missing")
+    paper = tmp_path / "page.pdf"
+    visit(page_of("imds_no_route"), java_script_enabled=False).page.pdf(path=paper, prefer_css_page_size=True)
+    printed = subprocess.run(["pdftotext", "-layout", paper, "-"], capture_output=True, text=True, check=True)
+    text = re.sub(r"\s+", " ", printed.stdout)
+    for part in (
+        "its name could not be resolved",  # the path in words
+        "failed to find agent identity",  # a symptom's evidence
+        "utc=2026-11-23T06:58:45Z",  # an excluded cause's evidence
+        "ssm-cli is not installed",  # the table of probes
+        "184.2 kB",  # the table of logs
+    ):
+        assert part in text
+
+
+def test_colour_is_never_alone() -> None:
+    page = page_of("endpoint_unreachable")
+    for state in ("works", "fails", "not used"):
+        assert f'<tspan class="state">{state}</tspan>' in page
+    for mark in ("#m-ok", "#m-failed", "#m-unused"):
+        assert mark in page
+
+
+def test_unchecked_host_key_is_loud() -> None:
+    assert "The host&#39;s key was not checked." in page_of("proxy_no_noproxy")
+    assert "key was not checked" not in page_of("imds_no_route")
+
+
+def test_policy_names_what_is_inlined_and_nothing_else() -> None:
+    page = page_of("imds_no_route")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    assert policy.group(1).startswith("default-src &#39;none&#39;")
+    assert "unsafe" not in policy.group(1)
+    assert not re.search(r"<[^>]*\s(style|on\w+)\s*=", page)
+    assert not re.search(r"""(src|href|action|url)\s*[=(]\s*["']?(https?:|//|data:)""", page)
+
+
+def test_a_host_with_everything_stays_small() -> None:
+    diagnosis, evidence = imds_no_route()
+    cause = diagnosis.causes[0]
+    line = replace(cause.evidence[2], text="<&>" * 700_000, mark="")
+    symptom = replace(cause.symptoms[0], citations=(line,) * 500)
+    stuffed = replace(cause, evidence=(line,) * 2_000, symptoms=(symptom,) * 200, against=(line,) * 100)
+    event = diagnosis.timeline[0]
+    page = render_host(
+        replace(diagnosis, causes=(stuffed,) * 3, timeline=(event,) * 5_000, path=diagnosis.path * 40),
+        evidence,
+        evidence_path="evidence/web-03.zip",
+    )
+    assert len(page.encode()) <= LIMIT
+    assert "more citations; all of it is in" in page
+    assert "evidence/web-03.zip" in page
+
+
+def test_ten_thousand_hosts_open_fast(visit: Visitor) -> None:
+    some = sample_entries()
+    entries = [
+        replace(some[n % len(some)], name=f"web-{n}.seoul.example.net", href=f"hosts/web-{n}.html")
+        for n in range(10_000)
+    ]
+    html = render_index(entries)
+    assert len(html.encode()) < 5_000_000
+    page = visit(html).page
+    loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+    assert 0 < loaded < 2_000
+
+
+def test_the_index_filters_sorts_and_remembers(visit: Visitor) -> None:
+    page = visit(render_index(sample_entries())).page
+    hosts = page.locator("table.hosts tbody th")
+    assert hosts.all_inner_texts()[-1] == "web-01"  # the healthy one last
+    page.locator("select[name=verdict]").select_option("Broken")
+    assert "web-01" not in hosts.all_inner_texts()
+    page.locator("input[name=q]").fill("ssmmessages")
+    assert hosts.all_inner_texts() == ["api-07"]
+    page.locator("input[name=q]").fill("")
+    page.locator("table.hosts thead button").first.click()
+    names = hosts.all_inner_texts()
+    assert names == sorted(names)
+    page.reload()
+    assert hosts.all_inner_texts() == names
+    assert page.locator("select[name=verdict]").input_value() == "Broken"
