@@ -15,6 +15,22 @@ if TYPE_CHECKING:
     import yaml
 
 
+def on_disk(source: str) -> Path | None:
+    """``source`` as a path that is there, or ``None`` (a long list of hosts is no path at all).
+
+    Raises:
+        InventoryError: it may be there, but one cannot look.
+    """
+    try:
+        path = Path(source)
+        path.stat()
+    except PermissionError as error:
+        raise InventoryError(f"{source}: cannot be read: {error.strerror}") from None
+    except (OSError, ValueError):
+        return None
+    return path
+
+
 def read_text(path: str, vault: VaultKeys) -> str:
     """The text of a file, decrypted where all of it is a vault."""
     try:

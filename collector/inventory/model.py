@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from collector.errors import InventoryError
+from collector.secrets import parse_reference
+from collector.target import Secret
 
 if TYPE_CHECKING:
     from collector.inventory.vault import VaultKeys
@@ -98,6 +100,12 @@ class InventoryHost:
     home: Inventory = field(repr=False, compare=False)
     """The inventory it stands in."""
 
+    def error(self, what: str, key: str, origin: Origin) -> InventoryError:
+        """One line on a variable of this host; it names the host where the variable is a group's."""
+        return origin.error(
+            what if origin.owner == f"host {self.name}" else f"{what} (host {self.name})", key
+        )
+
 
 @dataclass(eq=False, slots=True)
 class Inventory:
@@ -109,6 +117,18 @@ class Inventory:
     vault: VaultKeys = field(repr=False)
     warnings: tuple[str, ...] = ()
     """What can be read and is still worth a look, one line each."""
+    _secrets: dict[tuple[str, str], Secret] = field(default_factory=dict, repr=False)
+
+    def secret(self, reference: str, origin: Origin, key: str) -> Secret:
+        """The secret that a variable refers to: one object for all hosts that share the variable.
+
+        So a prompt asks once, and a command runs once, for a whole group.
+
+        Raises:
+            SecretError: ``reference`` is none.
+        """
+        label = f"{key} of {origin.owner}: "
+        return self._secrets.setdefault((reference, label), parse_reference(reference, label))
 
     def select(self, pattern: str | None = None) -> tuple[InventoryHost, ...]:
         """The hosts that ``-l PATTERN`` leaves, in the inventory's order; all of them for ``None``.

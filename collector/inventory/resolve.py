@@ -20,7 +20,7 @@ from collector.errors import InventoryError, SecretError
 from collector.inventory.builder import HIGHEST_PORT
 from collector.inventory.model import InventoryHost, Origin
 from collector.inventory.templates import lookup_reference, render
-from collector.secrets import Literal, parse_reference
+from collector.secrets import Literal
 from collector.target import Become, HostKeyChecking, Platform, Secret, Target, Transport
 
 TRIAGE_KEYS = (
@@ -84,10 +84,10 @@ def resolve(host: InventoryHost, overrides: Overrides | None = None) -> Target:
     said = _Said(host)
     transport = said.connection(given)
     winrm = transport is Transport.WINRM
-    address = said.word("address", "ansible_host", "ansible_ssh_host", *_synonyms("host", winrm))
     target = Target(
         name=host.name,
-        address=address or said.default("address", host.name, "the host's name"),
+        address=said.word("address", "ansible_host", "ansible_ssh_host", *_synonyms("host", winrm))
+        or said.own_name(),
         transport=transport,
         platform=said.platform(transport),
         port=said.port("ansible_port", "ansible_ssh_port", *_synonyms("port", winrm))
@@ -162,8 +162,15 @@ class _Said:
             value = render(self._host, name, var)
             if value is not None and value != "":
                 self._origins[field_name] = str(var.origin)
-                return _Value(value, name, var.origin, self._host.name)
+                return _Value(value, name, var.origin, self._host)
         return None
+
+    def own_name(self) -> str:
+        """The host's name, where it has no other address."""
+        name = self._host.name
+        if " " in name or name.startswith("-"):
+            raise InventoryError(f"{name!r} is not an address; give the host an ansible_host")
+        return self.default("address", name, "the host's name")
 
     # -- what shape it has -------------------------------------------------------------------------------
 
@@ -221,7 +228,9 @@ class _Said:
             kind = self.override("transport", given.connection, "--connection")
             if kind is None:
                 return self.default("transport", Transport.SSH, "default")
-            value = _Value(kind, "--connection", Origin("command line"), self._host.name)
+            value = _Value(
+                kind, "--connection", Origin("command line", owner=f"host {self._host.name}"), self._host
+            )
         name = value.text().rpartition("ansible.builtin.")[2]
         if name.endswith("aws_ssm"):
             raise value.error(
@@ -320,11 +329,10 @@ class _Value:
     value: object = field(repr=False)
     name: str
     origin: Origin
-    host: str
+    host: InventoryHost
 
     def error(self, what: str) -> InventoryError:
-        of_host = "" if self.origin.owner == f"host {self.host}" else f" (host {self.host})"
-        return self.origin.error(what + of_host, self.name)
+        return self.host.error(what, self.name, self.origin)
 
     def text(self) -> str:
         if isinstance(self.value, list | dict):
@@ -360,7 +368,7 @@ class _Value:
 
     def reference(self) -> Secret:
         try:
-            return parse_reference(str(self.value), f"{self.name} of {self.host}: ")
+            return self.host.home.secret(str(self.value), self.origin, self.name)
         except SecretError as error:
             raise self.error(str(error)) from None
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from collector.errors import InventoryError
 from collector.inventory import ini
 from collector.inventory.builder import Builder
-from collector.inventory.documents import decode, parse_document, read_text
+from collector.inventory.documents import decode, on_disk, parse_document, read_text
 from collector.inventory.json_list import is_json_list, read_json_list
 from collector.inventory.model import Inventory, Origin, Section
 from collector.inventory.varfiles import VarFolders
@@ -66,10 +66,8 @@ def _read_source(source: str, builder: Builder, vault: VaultKeys, stdin: BinaryI
         if not content.strip():
             raise InventoryError("<stdin>: is empty; did the command before the pipe fail?")
         _read_text(decode(content, "<stdin>", vault), "<stdin>", builder)
-    elif Path(source).is_dir():
-        _read_folder(source, builder, vault)
-    elif Path(source).exists():
-        _read_file(source, builder, vault)
+    elif path := on_disk(source):
+        _read_path(path, builder, vault)
     elif "," in source:
         for name in filter(None, map(str.strip, source.split(","))):
             builder.add_hosts(name, "ungrouped", Origin(f"-i {source}"))
@@ -77,18 +75,21 @@ def _read_source(source: str, builder: Builder, vault: VaultKeys, stdin: BinaryI
         raise InventoryError(f"{source}: no such inventory; for a list of hosts write a comma: -i {source},")
 
 
-def _read_folder(folder: str, builder: Builder, vault: VaultKeys) -> None:
+def _read_path(path: Path, builder: Builder, vault: VaultKeys) -> None:
+    if path.is_dir():
+        _read_folder(path, builder, vault)
+    else:
+        _read_file(str(path), builder, vault)
+
+
+def _read_folder(folder: Path, builder: Builder, vault: VaultKeys) -> None:
     try:
-        entries = sorted(Path(folder).iterdir(), key=lambda entry: os.fsencode(entry.name))
+        entries = sorted(folder.iterdir(), key=lambda entry: os.fsencode(entry.name))
     except OSError as error:
         raise InventoryError(f"{folder}: cannot be read: {error.strerror}") from None
     for entry in entries:
-        if IGNORED_IN_FOLDERS.search(entry.name):
-            continue
-        if entry.is_dir():
-            _read_folder(str(entry), builder, vault)
-        else:
-            _read_file(str(entry), builder, vault)
+        if not IGNORED_IN_FOLDERS.search(entry.name):
+            _read_path(entry, builder, vault)
 
 
 def _read_file(path: str, builder: Builder, vault: VaultKeys) -> None:

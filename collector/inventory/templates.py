@@ -74,7 +74,7 @@ class _Scope:
         import jinja2.meta
 
         if key in above:
-            raise var.origin.error(f"refers to itself: {' -> '.join([*above, key])}", key)
+            raise self._host.error(f"refers to itself: {' -> '.join([*above, key])}", key, var.origin)
         environment = _environment()
         try:
             tree = environment.parse(text)
@@ -87,13 +87,15 @@ class _Scope:
                     continue  # StrictUndefined speaks up where the template really needs it
             return environment.from_string(tree).render(known)
         except jinja2.TemplateSyntaxError as error:
-            raise var.origin.error(f"is not a template that can be read: {_one_line(error)}", key) from None
+            raise self._host.error(
+                f"is not a template that can be read: {_one_line(error)}", key, var.origin
+            ) from None
         except InventoryError:
             raise
         except (jinja2.TemplateError, SecretError) as error:
-            raise var.origin.error(f"cannot be rendered: {_one_line(error)}", key) from None
+            raise self._host.error(f"cannot be rendered: {_one_line(error)}", key, var.origin) from None
         except Exception as error:  # a template is a program: it can fail in any way, and may hold a secret
-            raise var.origin.error(f"cannot be rendered: {type(error).__name__}", key) from None
+            raise self._host.error(f"cannot be rendered: {type(error).__name__}", key, var.origin) from None
 
     def _magic(self, name: str) -> object:
         host = self._host

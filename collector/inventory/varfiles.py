@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from collector.errors import InventoryError
 from collector.inventory.builder import Vars
-from collector.inventory.documents import parse_document, read_text
+from collector.inventory.documents import on_disk, parse_document, read_text
 from collector.inventory.model import Origin, Section, Var
 from collector.inventory.vault import VaultKeys
 
@@ -33,7 +34,10 @@ class VarFolders:
         if os.sep in name or name in (".", ".."):
             return [{} for _ in self._folders]
         owner = f"{kind.removesuffix('_vars')} {name}"
-        return [self._read(folder / kind, name, owner) for folder in self._folders]
+        try:
+            return [self._read(folder / kind, name, owner) for folder in self._folders]
+        except OSError as error:
+            raise InventoryError(f"{error.filename}: cannot be read: {error.strerror}") from None
 
     def _read(self, folder: Path, name: str, owner: str) -> Vars:
         merged: Vars = {}
@@ -63,9 +67,9 @@ class VarFolders:
 def _folders(sources: tuple[str, ...]) -> list[Path]:
     """Where ``group_vars/`` may lie; a folder named twice counts where it was named last."""
     folders: dict[Path, Path] = {}
-    for source in map(Path, sources):
-        if source.exists() and str(source) != "-":
-            folder = source if source.is_dir() else source.parent
+    for source in sources:
+        if source != "-" and (path := on_disk(source)):
+            folder = path if path.is_dir() else path.parent
             real = folder.resolve()
             folders.pop(real, None)
             folders[real] = folder

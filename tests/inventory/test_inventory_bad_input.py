@@ -102,6 +102,10 @@ BAD: list[tuple[str, str, str]] = [
      "inventory.yaml:3: ansible_user: cannot be rendered: lookup('pipe') is not run; only lookup('env', NAME) and "
      "lookup('file', PATH) are, and a password can be given as triage_password: env:NAME, file:PATH, cmd:COMMAND, "
      "keyring:SERVICE/USER or prompt"),
+    (YAML, "all:\n  hosts:\n    a:\n  vars:\n    ansible_host: '{{ nowhere }}'\n",
+     "inventory.yaml:5: ansible_host: cannot be rendered: 'nowhere' is undefined (host a)"),
+    (YAML, "all:\n  hosts:\n    -oProxyCommand=x:\n",
+     "'-oProxyCommand=x' is not an address; give the host an ansible_host"),
     (YAML, "plugin: aws_ec2\nregions: [eu-west-1]\n",
      "inventory.yaml:1: plugin: 'aws_ec2' is an inventory plugin, which only Ansible runs; "
      "pipe its answer: ansible-inventory -i inventory.yaml --list | ssm-triage run -i -"),
@@ -183,6 +187,11 @@ def test_sources(sources: list[str], message: str) -> None:
     with pytest.raises(InventoryError) as caught:
         load(sources, stdin=io.BytesIO(b"\n"))
     assert str(caught.value) == message
+
+
+def test_a_list_of_hosts_longer_than_any_path() -> None:
+    names = [f"web{number:04d}.example.com" for number in range(2000)]
+    assert [host.name for host in load([",".join(names)]).select()] == names
 
 
 def test_a_program_is_not_run(tmp_path: Path) -> None:

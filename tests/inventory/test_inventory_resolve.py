@@ -205,6 +205,17 @@ def test_one_variable(line: str, field: str, expected: object, tmp_path: Path) -
     assert getattr(resolve(load([str(tmp_path / "i.yaml")]).hosts["h"]), field) == expected
 
 
+def test_hosts_of_a_group_share_its_secret(tmp_path: Path) -> None:
+    """So a prompt asks once for the group, and a command runs once."""
+    (tmp_path / "hosts").write_text(
+        "[a]\nh[1:2]\n[b]\nh3\n[a:vars]\ntriage_password=prompt\n[b:vars]\ntriage_password=prompt\n"
+    )
+    h1, h2, h3 = (resolve(host).password for host in load([str(tmp_path / "hosts")]).select())
+    assert h1 is h2
+    assert h3 is not h1
+    assert repr(h1) == "PromptSecret('triage_password of group a: ')"
+
+
 def test_become_false_in_the_inventory_beats_the_flag(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("h ansible_become=false\n")
     assert resolve(load([str(tmp_path / "hosts")]).hosts["h"], Overrides(become=True)).become is None
