@@ -1,8 +1,8 @@
 """From one host's evidence to its diagnosis.
 
-Facts and logs are read, every rule looks at the case, and what the rules told is folded into root causes.  The
-verdict is ``healthy`` only where something proves it; where nothing tells, it is ``unknown``, with the one look that
-would settle it.
+Facts and logs are read, every rule looks at the case, and what the rules told is folded into root causes.
+The verdict is ``healthy`` only where something proves it; where nothing tells, it is ``unknown``, with the
+one look that would settle it.
 """
 
 from __future__ import annotations

@@ -53,10 +53,11 @@ def explain(slug: str) -> Explanation:
 def _explanation(text: CauseText) -> Explanation:
     own = [r for r in every_rule() if r.slug == text.slug]
     rules = tuple(r.name if r.origin == "ssm-triage" else f"{r.name} ({r.origin})" for r in own)
+    title, what, seen = (say(_plain(words)) for words in (text.title, text.what, text.seen))
+    mend, verify = steps(text.mend, _everything), steps(text.verify, _everything)
     return Explanation(
-        text.slug, text.family, say(_plain(text.title)), say(_plain(text.what)), say(_plain(text.seen)), text.owner,
-        steps(text.mend, _everything), steps(text.verify, _everything), text.explains, rules,
-    )  # fmt: skip
+        text.slug, text.family, title, what, seen, text.owner, mend, verify, text.explains, rules
+    )
 
 
 class _Gaps(dict[str, str]):

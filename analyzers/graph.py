@@ -15,7 +15,17 @@ from analyzers.diagnosis import Confidence
 
 WEIGHT = {Confidence.POSSIBLE: 0, Confidence.LIKELY: 1, Confidence.CERTAIN: 2}
 
-ORDER = ["not-reached", "agent-absent", "sysprep-incomplete", "filesystem-read-only", "disk-full", "resource-starvation", "security-software-block", "agent-wrong-user", "duplicate-agent", "worker-broken", "config-corrupt", "ipc-broken", "fd-limit", "update-left-service-disabled", "win-service-start-timeout", "agent-stopped", "config-override", "hybrid-registration-residue", "proxy-no-noproxy-imds", "imds-*", "win-*", "agent-too-old-for-imdsv2", "clock-skew", "no-default-route", "dns-no-resolver", "dns-*", "hosts-file-override", "proxy-*", "ipv6-only", "endpoint-blocked-on-host", "vpc-endpoint-missing", "endpoint-*", "mtu-blackhole", "tls-*", "hybrid-*", "fingerprint-mismatch", "stray-credentials", "iam-instance-profile-deleted", "iam-no-instance-profile", "trust-policy", "credentials-*", "policy-explicit-deny", "iam-access-denied", "throttling", "dhmc-not-ready", "inotify-exhausted", "boot-race", "agent-version-behaviour"]  # fmt: skip
+_ORDER = """
+    not-reached agent-absent sysprep-incomplete filesystem-read-only disk-full resource-starvation
+    security-software-block agent-wrong-user duplicate-agent worker-broken config-corrupt ipc-broken fd-limit
+    update-left-service-disabled win-service-start-timeout agent-stopped config-override
+    hybrid-registration-residue proxy-no-noproxy-imds imds-* win-* agent-too-old-for-imdsv2 clock-skew
+    no-default-route dns-no-resolver dns-* hosts-file-override proxy-* ipv6-only endpoint-blocked-on-host
+    vpc-endpoint-missing endpoint-* mtu-blackhole tls-* hybrid-* fingerprint-mismatch stray-credentials
+    iam-instance-profile-deleted iam-no-instance-profile trust-policy credentials-* policy-explicit-deny
+    iam-access-denied throttling dhmc-not-ready inotify-exhausted boot-race agent-version-behaviour
+"""
+ORDER = tuple(_ORDER.split())
 """What must be mended first: nothing further along can work, or be seen to work, before it."""
 
 

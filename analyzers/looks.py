@@ -14,21 +14,26 @@ _IMDS = (
     "http://169.254.169.254/latest/api/token | head -1; "
     "curl -sS -m 3 -i http://169.254.169.254/latest/meta-data/instance-id | head -1"
 )
+_ASK = (
+    "getent ahosts {host}; curl -sS -m 10 -o /dev/null -w '%{{http_code}} %{{remote_ip}} %{{errormsg}}\\n' "
+    "https://{host}/"
+)
 _LOOKS = (
     ("clock-skew", "Compare the host's clock with AWS's.",
      "date -u; curl -sSkI -m 10 https://{host}/ | grep -i '^date'"),
     ("tls-certificate-expired", "Look at the certificate that the endpoint shows, and at the clock.",
-     "date -u; openssl s_client -connect {host}:443 -servername {host} </dev/null 2>/dev/null | openssl x509 -noout -issuer -dates"),
+     "date -u; openssl s_client -connect {host}:443 -servername {host} </dev/null 2>/dev/null"
+     " | openssl x509 -noout -issuer -dates"),
     ("hybrid-*", "See whether this is an EC2 instance.", _IMDS),
     ("stray-credentials", "See whether root holds credentials of its own (names only).",
      "sudo ls -l /root/.aws; systemctl show {unit} -p Environment | grep -o 'AWS_[A-Z_]*'"),
     ("imds-*", "See how the host reaches the metadata service, and what it answers.", _IMDS),
     ("proxy-*", "Ask the endpoint as the host itself sees it, and list the proxies that are set.",
-     "getent ahosts {host}; curl -sS -m 10 -o /dev/null -w '%{{http_code}} %{{remote_ip}} %{{errormsg}}\\n' --noproxy '*' https://{host}/; grep -ris proxy /etc/environment /etc/profile.d"),
+     _ASK + " --noproxy '*'; grep -ris proxy /etc/environment /etc/profile.d"),
     ("endpoint-*", "Ask the endpoint as the host itself sees it.",
-     "getent ahosts {host}; curl -sS -m 10 -o /dev/null -w '%{{http_code}} %{{remote_ip}} %{{errormsg}}\\n' https://{host}/"),
+     _ASK),
     ("dns-*", "Ask the host's resolver for the name.", "cat /etc/resolv.conf; getent ahosts {host}"),
-    ("disk-full", "Look at the disk.", "df -h /var/lib/amazon /var/log/amazon; df -i /var/lib/amazon /var/log/amazon"),
+    ("disk-full", "Look at the disk.", "df -h /var/l{{ib,og}}/amazon; df -i /var/l{{ib,og}}/amazon"),
     ("*", "Ask the service manager for the agent's state and its last words.",
      "systemctl status {unit} --no-pager -n 30"),
 )  # fmt: skip

@@ -11,8 +11,8 @@ from analyzers.facts.service import ServiceState
 def proof_of_health(case: Case) -> tuple[Citation, ...]:
     """What shows that the agent works; empty: nothing does.
 
-    The log's word is an open channel after the last start.  Without a log, a running agent that holds connections to
-    endpoints which answer is as good.
+    The log's word is an open channel after the last start.  Without a log, a running agent that holds
+    connections to endpoints which answer is as good.
     """
     if case.connected and case.logs.last_good is not None:
         return _by_log(case)

@@ -15,13 +15,13 @@ from analyzers.facts.endpoints import DnsState, Endpoint, EndpointState
 from analyzers.facts.imds import ImdsState
 from analyzers.facts.routing import IMDS
 from analyzers.facts.service import ServiceState
-from analyzers.logs.model import Kind
+from analyzers.logs.model import Kind, LogReading
 from analyzers.text import Message, say
 from collector.evidence import Status
 
 
 def unseen(case: Case) -> tuple[Unseen, ...]:
-    """Every probe that brought nothing, or not all: unknown, never fine.  ``absent`` is an answer in itself."""
+    """Every probe that brought nothing, or not all: unknown, never fine.  ``absent`` is an answer."""
     return tuple(
         Unseen(probe.probe, probe.probe.replace("-", " "), probe.status, probe.note)
         for probe in case.manifest.probes
@@ -42,32 +42,34 @@ def _sortable(moment: datetime) -> datetime:
 
 
 def _events(case: Case) -> Iterator[TimelineEvent]:
-    clock, logs = case.facts.clock.or_none(), case.logs
+    clock = case.facts.clock.or_none()
     if clock is not None and clock.boot is not None:
         yield TimelineEvent("boot", clock.boot, clock.boot, say("The host booted."))
+    yield from _agent_events(case.logs)
+    for sighting in (*case.logs.history, *case.logs.current):
+        first, last = sighting.first.time, sighting.last.time
+        if sighting.kind is Kind.FAILURE and first is not None and last is not None:
+            yield TimelineEvent("failure", first, last, say("{means}", means=sighting.means), sighting.count)
+    yield from _silence_and_retry(case.logs)
+
+
+def _agent_events(logs: LogReading) -> Iterator[TimelineEvent]:
     for start in logs.starts:
         if start.time is not None:
-            label = (
-                say("Agent {version} started.", version=start.version)
-                if start.version
-                else say("The agent started.")
-            )
+            label = say("The agent started (version {version}).", version=start.version or "not known")
             yield TimelineEvent("agent-start", start.time, start.time, label)
     for state in logs.states:
         if state.event.time is not None:
             label = say("{aspect}: {value}", aspect=state.aspect, value=state.value)
             yield TimelineEvent("state", state.event.time, state.event.time, label)
-    for sighting in (*logs.history, *logs.current):
-        first, last = sighting.first.time, sighting.last.time
-        if sighting.kind is Kind.FAILURE and first is not None and last is not None:
-            yield TimelineEvent("failure", first, last, say("{means}", means=sighting.means), sighting.count)
-    if logs.last_good is not None and logs.last_good.time is not None:
+    good = logs.last_good
+    if good is not None and good.time is not None:
         yield TimelineEvent(
-            "good",
-            logs.last_good.time,
-            logs.last_good.time,
-            say("The agent worked: {why}", why=logs.last_good_why),
+            "good", good.time, good.time, say("The agent worked: {why}", why=logs.last_good_why)
         )
+
+
+def _silence_and_retry(logs: LogReading) -> Iterator[TimelineEvent]:
     if logs.silence is not None:
         end = logs.silence.since + (logs.silence.length or timedelta(0))
         yield TimelineEvent("silence", logs.silence.since, end, logs.silence.reason)

@@ -2,9 +2,9 @@
 
     python -m lab.score [DIR]
 
-A case is right where the first-ranked root cause has the label's slug, and its scope where the label has one; a
-healthy case where the verdict is ``healthy``.  ``unknown`` is neither right nor wrong.  The last line of the output is
-one JSON object.
+A case is right where the first-ranked root cause has the label's slug, and its scope where the label has one;
+a healthy case where the verdict is ``healthy``.  ``unknown`` is neither right nor wrong.  The last line of
+the output is one JSON object.
 """
 
 from __future__ import annotations

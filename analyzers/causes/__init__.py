@@ -1,7 +1,7 @@
 """The causes: one module per family of rules, their texts in ``catalogue``, and how third parties add theirs.
 
-A rule of a third party is an entry point of the group ``ssm_triage.rules``: a :class:`~analyzers.causes.rule.Rule`,
-or several in a list or a module.
+A rule of a third party is an entry point of the group ``ssm_triage.rules``: a
+:class:`~analyzers.causes.rule.Rule`, or several in a list or a module.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def pinned(case: Case) -> Iterator[Told]:
 
 @rule("dns-wrong-address", "endpoints", "routing")
 def astray(case: Case) -> Iterator[Told]:
-    """DNS gives an address that cannot be the endpoint's: the host's own, its gateway's, one for all names."""
+    """DNS gives an address that cannot be the endpoint's: the host's own, its gateway's, one for all."""
     failing = [e for e in direct(case, *_ASTRAY) if not e.hosts_entries]
     for endpoint in failing:
         address = first_address(endpoint)

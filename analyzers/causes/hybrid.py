@@ -55,7 +55,7 @@ def residue(case: Case) -> Iterator[Told]:
 
 @rule("hybrid-registration-invalid", "logs")
 def invalid(case: Case) -> Iterator[Told]:
-    """AWS does not know the registration, and the host is not an EC2 instance, or the words fit only a hybrid host."""
+    """AWS does not know the registration of a host that is no EC2 instance, as far as can be told."""
     managed, _ = _managed(case)
     if managed is None or _on_ec2(case):
         return

@@ -204,7 +204,7 @@ def _service(sighting: Sighting) -> str | None:
 
 @rule("dhmc-not-ready", "logs")
 def dhmc(case: Case) -> Iterator[Told]:
-    """Default host management is the last thing that the agent tries: it is the cause only where nothing else failed."""
+    """Default host management is the last thing tried: it is the cause only where nothing else failed."""
     said: list[Citation] = [share(s) for s in case.logs.current if "dhmc-not-ready" in s.supports]
     if said and not any(s for s in case.failures() if not s.vague):
         yield Finding(

@@ -1,7 +1,7 @@
 """What the log says by itself: each failure that is not over speaks for the causes that its signature names.
 
-A text that only one cause can write is certain.  A text that several causes share is possible for each of them, until
-facts or other rules tell them apart.
+A text that only one cause can write is certain.  A text that several causes share is possible for each of
+them, until facts or other rules tell them apart.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ _SYMPTOMS = {
 
 @rule("*", "logs")
 def symptoms(case: Case) -> Iterator[Told]:
-    """What follows from other things and is never a cause; where nothing else speaks, it names the candidates."""
+    """What follows from other things; where nothing else speaks, it names the candidates."""
     for sighting in case.logs.current:
         symptom = _SYMPTOMS.get(sighting.signature)
         if symptom:

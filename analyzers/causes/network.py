@@ -182,10 +182,10 @@ def unreachable(case: Case) -> Iterator[Told]:
 
 @rule("endpoint-unreachable", "logs")
 def told_apart(case: Case) -> Iterator[Told]:
-    """What tells a dead way from its look-alikes by the log alone: other endpoints work, or this one did before.
+    """What tells a dead way from its look-alikes by the log alone: others work, or this one did before.
 
-    A missing proxy, a wrong address for all names and a blocked port 443 hit every endpoint, and from the first
-    start on.
+    A missing proxy, a wrong address for all names and a blocked port 443 hit every endpoint, and do so from
+    the first start on.
     """
     if case.endpoints or case.proxied:
         return
@@ -214,7 +214,7 @@ def told_apart(case: Case) -> Iterator[Told]:
 
 @rule("endpoint-unreachable", "logs")
 def slow_polls(case: Case) -> Iterator[Told]:
-    """A poll of ec2messages that ends after four time-outs of 20 s: packets to it are dropped, and nothing says so."""
+    """Polls of ec2messages that end after four time-outs of 20 s: its packets are dropped, silently."""
     for sighting in case.logs.current:
         seconds = [float(s) for s in sighting.captures.get("seconds", ()) if s.replace(".", "", 1).isdigit()]
         blocked = [s for s in seconds if timedelta(seconds=75) < timedelta(seconds=s) < timedelta(seconds=90)]
@@ -274,7 +274,7 @@ _ANSWERS = {
 
 @rule("endpoint-no-response", "endpoints")
 def answers(case: Case) -> Iterator[Told]:
-    """The connection stands, and what comes back is nothing, an error of the service, or somebody else's page."""
+    """The connection stands; back comes nothing, an error of the service, or somebody else's page."""
     for state, slug in _ANSWERS.items():
         failing = direct(case, state)
         if failing:
@@ -286,6 +286,12 @@ def answers(case: Case) -> Iterator[Told]:
             )
 
 
+_NOT_NOW = (
+    "endpoint-*", "dns-*", "tls-*", "no-default-route", "vpc-endpoint-missing", "mtu-blackhole",
+    "hosts-file-override", "proxy-missing-or-wrong-layer",
+)  # fmt: skip
+
+
 @rule("endpoint-unreachable", "endpoints")
 def fine(case: Case) -> Iterator[Told]:
     """Endpoints that answer now: what the log said of the way to them is over."""
@@ -295,6 +301,5 @@ def fine(case: Case) -> Iterator[Told]:
     reason = say("{hosts} answers this host now, over trusted TLS.", hosts=", ".join(e.host for e in working))
     cited = lines(*(e.shown_by for e in working))
     if len(working) == len(case.endpoints):
-        for slug in ("endpoint-*", "dns-*", "tls-*", "no-default-route", "vpc-endpoint-missing", "mtu-blackhole",
-                     "hosts-file-override", "proxy-missing-or-wrong-layer"):  # fmt: skip
+        for slug in _NOT_NOW:
             yield Exclusion(slug, reason, cited)

@@ -46,8 +46,8 @@ def imds_by_proxy(case: Case) -> Iterator[Told]:
         and logged != imds.instance_id
     ):
         sentence = say(
-            "The agent's proxy {proxy} is also used for 169.254.169.254, and answers with another identity: the agent "
-            "takes itself for {wrong}; this instance is {right}.",
+            "The agent's proxy {proxy} is also used for 169.254.169.254, and answers with another identity: "
+            "the agent takes itself for {wrong}; this instance is {right}.",
             proxy=variable.value, wrong=logged, right=imds.instance_id,
         )  # fmt: skip
         yield Finding(
@@ -158,7 +158,7 @@ def wrong_scheme(case: Case) -> Iterator[Told]:
 
 @rule("proxy-unreachable", "proxy", "logs")
 def nothing_by_proxy(case: Case) -> Iterator[Told]:
-    """The agent has a proxy, its requests fail in a way the log does not tell, and the host's own go direct."""
+    """The agent's requests go by a proxy and fail in a way that the log does not tell; direct ones work."""
     variable = case.proxy.variable("https_proxy") if case.proxy is not None else None
     vague: list[Citation] = [share(s) for s in case.failures() if s.vague]
     if variable is None or not vague or any(e.proxied is not None for e in case.endpoints.values()):
@@ -175,15 +175,20 @@ def nothing_by_proxy(case: Case) -> Iterator[Told]:
     )
 
 
+_NOT_BY_PROXY = (
+    "proxy-unreachable", "proxy-name-not-resolved", "proxy-auth-required", "proxy-denies-endpoint",
+    "proxy-scheme-https", "endpoint-*", "dns-*", "no-default-route", "vpc-endpoint-missing",
+)  # fmt: skip
+
+
 @rule("proxy-missing-or-wrong-layer", "proxy")
 def proxy_serves(case: Case) -> Iterator[Told]:
-    """The service answers by the agent's proxy: nothing is wrong with the proxy, and the direct way does not matter."""
+    """The service answers by the agent's proxy: the proxy is good, and the direct way does not matter."""
     served = [e for e in case.endpoints.values() if e.proxied is not None and e.proxied.ok]
     if case.endpoints and len(served) == len(case.endpoints):
         reason = say("The services answer through the agent's own proxy.")
         cited = lines(*(e.proxied.at for e in served if e.proxied is not None))
-        for slug in ("proxy-unreachable", "proxy-name-not-resolved", "proxy-auth-required", "proxy-denies-endpoint",
-                     "proxy-scheme-https", "endpoint-*", "dns-*", "no-default-route", "vpc-endpoint-missing"):  # fmt: skip
+        for slug in _NOT_BY_PROXY:
             yield Exclusion(slug, reason, cited)
     elif case.proxied is False:
         yield Exclusion("proxy-no-noproxy-imds", say("The agent uses no proxy."))

@@ -43,7 +43,7 @@ def certificate(case: Case) -> Iterator[Told]:
 
 @rule("tls-certificate-expired", "skew")
 def not_the_certificate(case: Case) -> Iterator[Told]:
-    """With a wrong clock, the dates of certificates say nothing; with a right one, the clock is not at fault."""
+    """By a wrong clock the dates of certificates say nothing; with a right one, it is not at fault."""
     if clock_is_wrong(case):
         yield Exclusion(
             "tls-certificate-expired", say("The host's clock is wrong; certificates are judged by it.")

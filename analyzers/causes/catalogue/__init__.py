@@ -1,8 +1,8 @@
-"""What every cause is, how it is recognised and how it is mended: one YAML file per family, one entry per slug.
+"""What every cause is, how it is recognised and how it is mended: a YAML file per family, an entry per slug.
 
-Reports, ``explain`` and the documentation are drawn from these texts and from no others.  Each text is the message id
-of the translations.  ``{gaps}`` are filled with the host's own values; one whose value is not known stays visible as
-``<gap>`` for the reader to fill in.
+Reports, ``explain`` and the documentation are drawn from these texts and from no others.  Each text is a
+message id of the translations.  ``{gaps}`` are filled with the host's own values; one whose value is not
+known stays visible as ``<gap>`` for the reader to fill in.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from typing import Any
 
 from analyzers.diagnosis import Owner
 
-FAMILIES = ["agent", "config", "host", "imds", "proxy", "network", "dns", "tls", "identity", "hybrid", "service", "verdict"]  # fmt: skip
+FAMILIES = (
+    "agent", "config", "host", "imds", "proxy", "network", "dns", "tls", "identity", "hybrid", "service",
+    "verdict",
+)  # fmt: skip
 """The files, in the order in which ``explain`` lists them."""
 
 
