@@ -3,7 +3,7 @@
 OpenSSH is asked itself (``ssh -G``), because nobody else knows ``Include``, ``Match exec``,
 canonicalisation and ``ProxyJump none`` as it does.  An answer is shared by all hosts that the same
 ``Host`` patterns match, where nothing in the files can tell them apart; so a thousand hosts of an
-inventory cost one such call, not a thousand.  Where there is no ``ssh``, Fabric reads the files, and
+inventory cost one such call, not a thousand.  Where there is no ``ssh``, Paramiko reads the files, and
 what it cannot honour is noted.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import getpass
 import glob
+import io
 import os
 import pwd
 import re
@@ -97,7 +98,7 @@ class ConfigResolver:
 
     def _ask(self, target: Target, args: SshArgs, files: _ConfigFiles) -> tuple[_Raw, tuple[str, ...]]:
         if self._ssh is None:
-            return _ask_fabric(target.address, args, files)
+            return _ask_paramiko(target, args, files)
         options = args.options
         if files.is_conditional or any(_names_host(key, value) for key, value in options):
             options = (*options, *_said(target))
@@ -156,25 +157,36 @@ def _parse_answer(text: str) -> _Raw:
     return raw
 
 
-def _ask_fabric(address: str, args: SshArgs, files: _ConfigFiles) -> tuple[_Raw, tuple[str, ...]]:
-    """What Fabric makes of the files, for a machine without the OpenSSH client."""
-    from fabric import Config  # heavy
+def _ask_paramiko(target: Target, args: SshArgs, files: _ConfigFiles) -> tuple[_Raw, tuple[str, ...]]:
+    """What Paramiko makes of the files, for a machine without the OpenSSH client."""
+    from paramiko import SSHConfig  # heavy
     from paramiko.ssh_exception import ConfigParseError
 
-    if files.config_file is None:
-        places = {"user_ssh_path": str(_user_config()), "system_ssh_path": str(_SYSTEM_CONFIG)}
-    elif files.config_file == "none":
-        places = {"user_ssh_path": os.devnull, "system_ssh_path": os.devnull}
-    else:
-        places = {"runtime_ssh_path": files.config_file}
+    config = SSHConfig()
+    first = [f"{key} {' '.join(value.split())}" for key, value in (*_said(target), *args.options)]
     try:
-        said = Config(**places).base_ssh_config.lookup(address)
+        config.parse(io.StringIO("\n".join(["Host *", *first])))
+        for root in files.roots:
+            config.parse(io.StringIO(_without_exec(root)))
+        said = config.lookup(target.address)
     except (ConfigParseError, OSError) as error:
-        raise UsageError(f"ssh configuration {files.config_file or _user_config()}: {error}") from None
-    raw = {key: value if isinstance(value, list) else [value] for key, value in said.items()}
-    for key, value in reversed(args.options):
-        raw[key] = [value, *raw.get(key, [])] if key == "identityfile" else [value]
-    return raw, files.unsupported
+        raise UsageError(f"ssh configuration {files.roots[0]}: {error}") from None
+    return {
+        key: value if isinstance(value, list) else [value] for key, value in said.items()
+    }, files.unsupported
+
+
+def _without_exec(path: Path) -> str:
+    """A file in which ``Match exec`` matches nothing: Paramiko would run it with our own input and output."""
+    try:
+        lines = path.read_text("utf-8", "surrogateescape").splitlines()
+    except FileNotFoundError:
+        return ""
+    words = [(line, _split_line(line)) for line in lines]
+    return "\n".join(
+        "Match host !*" if key == "match" and "exec" in value.lower().split() else line
+        for line, (key, value) in words
+    )
 
 
 # --- What the files can tell apart -------------------------------------------------------------------
@@ -194,7 +206,9 @@ class _ConfigFiles:
     wildcards: tuple[re.Pattern[str], ...] = ()
     is_conditional: bool = False
     unsupported: tuple[str, ...] = ()
-    """What Fabric and Paramiko would not honour, as notes."""
+    """What Paramiko would not honour, as notes."""
+    roots: tuple[Path, ...] = ()
+    """The files that are not included by others."""
 
     @classmethod
     def read(cls, config_file: str | None) -> _ConfigFiles:
@@ -225,7 +239,7 @@ class _ConfigFiles:
             )
             unsupported |= dict.fromkeys(_unsupported_by_paramiko(key, value, root))
         indexes = {name: tuple(numbers) for name, numbers in literals.items()}
-        return cls(config_file, indexes, tuple(wildcards), is_conditional, tuple(unsupported))
+        return cls(config_file, indexes, tuple(wildcards), is_conditional, tuple(unsupported), tuple(roots))
 
     def patterns_matching(self, host: str) -> tuple[object, ...]:
         """A value that is equal for two hosts only where the same ``Host`` lines match them."""
