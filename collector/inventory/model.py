@@ -102,9 +102,8 @@ class InventoryHost:
 
     def error(self, what: str, key: str, origin: Origin) -> InventoryError:
         """One line on a variable of this host; it names the host where the variable is a group's."""
-        return origin.error(
-            what if origin.owner == f"host {self.name}" else f"{what} (host {self.name})", key
-        )
+        of_host = "" if origin.owner == f"host {self.name}" else f" (host {self.name})"
+        return origin.error(what + of_host, key)
 
 
 @dataclass(eq=False, slots=True)

@@ -228,9 +228,7 @@ class _Said:
             kind = self.override("transport", given.connection, "--connection")
             if kind is None:
                 return self.default("transport", Transport.SSH, "default")
-            value = _Value(
-                kind, "--connection", Origin("command line", owner=f"host {self._host.name}"), self._host
-            )
+            value = _Value(kind, "--connection", Origin("command line"), self._host)
         name = value.text().rpartition("ansible.builtin.")[2]
         if name.endswith("aws_ssm"):
             raise value.error(

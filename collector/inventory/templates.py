@@ -86,16 +86,15 @@ class _Scope:
                 except KeyError:
                     continue  # StrictUndefined speaks up where the template really needs it
             return environment.from_string(tree).render(known)
-        except jinja2.TemplateSyntaxError as error:
-            raise self._host.error(
-                f"is not a template that can be read: {_one_line(error)}", key, var.origin
-            ) from None
         except InventoryError:
             raise
+        except jinja2.TemplateSyntaxError as error:
+            what = f"is not a template that can be read: {_one_line(error)}"
         except (jinja2.TemplateError, SecretError) as error:
-            raise self._host.error(f"cannot be rendered: {_one_line(error)}", key, var.origin) from None
+            what = f"cannot be rendered: {_one_line(error)}"
         except Exception as error:  # a template is a program: it can fail in any way, and may hold a secret
-            raise self._host.error(f"cannot be rendered: {type(error).__name__}", key, var.origin) from None
+            what = f"cannot be rendered: {type(error).__name__}"
+        raise self._host.error(what, key, var.origin)
 
     def _magic(self, name: str) -> object:
         host = self._host

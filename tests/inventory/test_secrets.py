@@ -7,6 +7,7 @@ import io
 import pickle
 import shlex
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,20 @@ def test_keyring_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(SecretError, match=r"needs the keyring library: pip install 'ssm-triage\[keyring\]'"):
         KeyringSecret("svc", "ops").resolve()
+
+
+def test_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two functions that we use of the library, with an entry and without."""
+    entries = {("svc", "ops"): "pw"}
+    errors = types.ModuleType("keyring.errors")
+    errors.__dict__["KeyringError"] = type("KeyringError", (Exception,), {})
+    library = types.ModuleType("keyring")
+    library.__dict__.update(errors=errors, get_password=lambda service, user: entries.get((service, user)))
+    monkeypatch.setitem(sys.modules, "keyring", library)
+    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
+    assert KeyringSecret("svc", "ops").resolve() == "pw"
+    with pytest.raises(SecretError, match=r"^keyring:svc/me: the keyring has no such entry"):
+        KeyringSecret("svc", "me").resolve()
 
 
 @pytest.mark.parametrize(
