@@ -20,7 +20,6 @@ IMDS_ADDRESS = "169.254.169.254"
 
 _REGION = re.compile(r"[a-z]{2,6}(-[a-z]+)+-\d{1,2}")
 _NONCE = re.compile(r"[0-9a-f]{16,64}")
-_BATCH_SECONDS = 12
 
 
 def new_nonce() -> str:
@@ -63,8 +62,8 @@ def compile_script(
         "#!/bin/sh",
         "# ssm-triage: why is the SSM Agent of this host broken?",
         "#",
-        "# This script only looks.  It writes no file, changes no setting, starts and stops no service, and needs",
-        "# no temporary file.  What it finds, it prints.  Secrets are cut out or covered before they are printed.",
+        "# This script only looks.  It writes no file, changes no setting, starts and stops no service, and",
+        "# needs no temporary file.  What it finds, it prints; secrets are cut out or covered before that.",
         "",
         "LC_ALL=C",
         "export LC_ALL",
@@ -139,7 +138,8 @@ def _name(probe: Probe) -> str:
 
 
 def _function(probe: Probe) -> str:
-    return f"# {probe.id}: {probe.title}\n{_name(probe)}() {{\n    LIMIT={probe.max_bytes}\n{probe.script.strip()}\n}}\n"
+    body = f"LIMIT={probe.max_bytes}\n{probe.script.strip()}"
+    return f"# {probe.id}: {probe.title}\n{_name(probe)}() {{\n{body}\n}}\n"
 
 
 def _ask(probe: Probe) -> str:

@@ -1,21 +1,21 @@
 """The answer of the one script: how it is framed on the wire, and how it is read back.
 
-The host prints marker lines, each ``\\n@@<nonce> <words>\\n``.  The nonce is random for every run, so nothing that
-lies on the host (a log, a file, a motd) can pass for a marker.  What stands between two markers belongs to the
-first of them::
+The host prints marker lines, each ``\\n@@<nonce> <words>\\n``.  The nonce is random for every run, so nothing
+that lies on the host (a log, a file, a motd) can pass for a marker.  What stands between two markers belongs
+to the first of them::
 
     hello VERSION gzip|plain KEY=VALUE...     before it: noise of the login, kept as a note
-    local|network gzip|plain                  then one gzip member which holds probe frames (or the frames, plain)
+    local|network gzip|plain                  then one gzip member that holds probe frames (or they, plain)
     begin PROBE UPTIME                        then the output of that probe
     end PROBE STATUS EXIT UPTIME VIA NOTE...
-    stop                                      the bound of what was open is reached; it did not end by itself
+    stop                                      the bound of what is open is reached; it did not end by itself
     log gzip|plain SIZE MTIME OFFSET LINE NAME PATH     then the bytes, as one gzip member of their own
     log-end STATUS NOTE...
     bye                                       the script came to its end
 
-Every log body is a gzip member by itself, so the host's own compressed bytes can go into the evidence as they are.
-The member's CRC-32 and length are the digest of what it holds.  A stream that is cut, noisy or forged yields what
-was whole; nothing in it raises.
+Every log body is a gzip member by itself, so that the host's own compressed bytes can go into the evidence
+as they are.  A member's CRC-32 and length are the digest of what it holds.  A stream that is cut, noisy or
+forged yields what was whole; nothing in it raises.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class FrameSink(Protocol):
         """The next bytes of the part.
 
         ``deflated`` is the piece of the host's own raw deflate stream (RFC 1951) that was read to get
-        ``plain``; all pieces of a part, joined, are one such stream.  Either may be empty.  ``None``: the host
-        had no gzip.  A part has always pieces or always ``None``.
+        ``plain``; all pieces of a part, joined, are one such stream.  Either may be empty.  ``None``: the
+        host had no gzip.  A part has always pieces or always ``None``.
         """
         ...
 
@@ -84,8 +84,8 @@ class FrameSink(Protocol):
         """The part has ended.
 
         Args:
-            status: ``ok``: all of the part came and its check sum is right; ``truncated``: it was cut and what
-                came is kept; ``denied``, ``absent``, ``timeout`` or ``error``: it could not be read (whole).
+            status: ``ok``: all of the part came and its check sum is right; ``truncated``: it was cut and
+                what came is kept; ``denied``, ``absent``, ``timeout``, ``error``: it could not be read.
             note: why, where it is not ``ok``.
             deflate_whole: whether the joined pieces are a deflate stream that ends properly and inflates to
                 the joined plain bytes.  If not, it must be packed again from the plain bytes.

@@ -104,10 +104,12 @@ if have rpm; then
     as_nobody=
     [ "$MY_UID" = 0 ] && as_nobody='chroot --userspec=65534:65534 /'
     # shellcheck disable=SC2086  # words
-    rpm=$(limit 8 $as_nobody rpm -q --qf 'version=%{VERSION}\nrelease=%{RELEASE}\ninstalled=%{INSTALLTIME}\n' amazon-ssm-agent) &&
-        found=yes && line '[rpm]' && line "$rpm" && line state=installed && line path=/usr/bin/amazon-ssm-agent
+    rpm=$(limit 8 $as_nobody rpm -q amazon-ssm-agent \
+        --qf 'version=%{VERSION}\nrelease=%{RELEASE}\ninstalled=%{INSTALLTIME}\nstate=installed\n') &&
+        found=yes && line '[rpm]' && line "$rpm" && line path=/usr/bin/amazon-ssm-agent
 fi
-for yaml in /snap/amazon-ssm-agent/current/meta/snap.yaml /var/lib/snapd/snap/amazon-ssm-agent/current/meta/snap.yaml; do
+for folder in /snap /var/lib/snapd/snap; do
+    yaml=$folder/amazon-ssm-agent/current/meta/snap.yaml
     [ -r "$yaml" ] || continue
     found=yes
     line '[snap]'
@@ -134,7 +136,7 @@ fi
 for program in /usr/bin/amazon-ssm-agent /snap/amazon-ssm-agent/current/amazon-ssm-agent; do
     [ -x "$program" ] || continue
     # Up to 2.x the agent opens its log before it looks at this option; 3.x has its worker beside it.
-    [ -e "${program%/*}/ssm-agent-worker" ] || { absent 'an agent of 2.x, or no worker beside it: not run'; return; }
+    [ -e "${program%/*}/ssm-agent-worker" ] || { absent 'no worker beside it: not run'; return; }
     VIA=$program
     limit 5 "$program" -version 2>&1
     return

@@ -13,8 +13,10 @@ PROBES = (
         timeout_s=8,
         script=r"""
 for name in max_user_watches max_user_instances max_queued_events; do
-    { read -r value <"/proc/sys/fs/inotify/$name"; } 2>/dev/null && field "$name" "$value"
+    # Not by read, which takes byte after byte: of a number, the kernel gives it the first digit only.
+    value=$(cat "/proc/sys/fs/inotify/$name") && field "$name" "$value"
 done
+find /proc/self/fd -maxdepth 1 -lname x || return 0
 # Each instance is a descriptor of some process; each of its watches is a line of that one's fdinfo.
 files=$(find /proc/[0-9]*/fd -maxdepth 1 -user root -lname 'anon_inode:*inotify' 2>/dev/null) || files=
 count=0 watches=0
@@ -36,7 +38,10 @@ field root_watches "$watches"
         feeds=("fd_limits",),
         script=r"""
 line '[system]'
-{ read -r used _ most </proc/sys/fs/file-nr; } 2>/dev/null && field file_nr "$used" && field file_max "$most"
+# shellcheck disable=SC2046  # three words: in use, free, the most
+set -- $(cat /proc/sys/fs/file-nr)
+field file_nr "${1-}"
+field file_max "${3-}"
 put "$AGENTS" | while read -r pid _; do
     line "[pid $pid]"
     sed -n 's/^Max open files *\([0-9a-z]*\) *\([0-9a-z]*\).*/soft=\1\
@@ -86,12 +91,13 @@ for file in /proc/[0-9]*/comm; do
     { read -r name <"$file"; } 2>/dev/null || continue
     case "$name" in
     fapolicyd) field fapolicyd running ;;
-    falcon-sensor* | cbagentd | cbdaemon | ds_agent | SentinelOne* | s1-agent | mdatp* | wdavdaemon | elastic-endpoin* | \
-        xagt | cortex* | pmd | traps_pmd | savd | sophos* | cylancesvc) field product "$name" ;;
+    falcon-sensor* | cbagentd | cbdaemon | ds_agent | SentinelOne* | s1-agent | mdatp* | wdavdaemon | \
+        elastic-endpoin* | xagt | cortex* | pmd | savd | sophos* | cylancesvc) field product "$name" ;;
     esac
 done
 [ -r /var/log/audit/audit.log ] && tail -c 2000000 /var/log/audit/audit.log |
-    grep -a -e '^type=AVC' -e '^type=FANOTIFY' -e '^type=USER_AVC' | grep -a -e ssm -e amazon | tail -n 20 | sed 's/^/avc=/' | cut_stream
+    grep -a -e '^type=AVC' -e '^type=FANOTIFY' -e '^type=USER_AVC' | grep -a -e ssm -e amazon |
+    tail -n 20 | sed 's/^/avc=/' | cut_stream
 :
 """,
     ),

@@ -10,7 +10,6 @@ PROBES = (
         title="The agent's log files",
         lane=Lane.LOG,
         feeds=("logs",),
-        needs_root=True,
         rescue=True,
         timeout_s=180,
         script="collect_logs\n",

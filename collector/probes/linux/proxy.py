@@ -19,7 +19,8 @@ for file in "$ROOT"/etc/environment "$ROOT"/etc/profile "$ROOT"/etc/profile.d/* 
 done
 # Named with /dev/null, grep always says which file a line is of.
 set -f
-lines=$(grep -i -e '_proxy=' -e '^[[:space:]]*proxy[[:space:]]*=' -e 'acquire::https*::proxy' "$@" /dev/null | mask | cut_stream)
+lines=$(grep -i -e '_proxy=' -e '^[[:space:]]*proxy[[:space:]]*=' -e 'acquire::https*::proxy' "$@" /dev/null |
+    mask | cut_stream)
 last=
 while [ "$lines" ]; do
     text=${lines%%"$NL"*}
@@ -32,7 +33,7 @@ done
 set +f
 if [ -z "$ROOT" ] && [ "$LOGIN_PROXY" ]; then
     line '# login'
-    put "$LOGIN_PROXY" | masked_lines
+    line "$LOGIN_PROXY" | masked_lines
 fi
 :
 """,

@@ -15,10 +15,10 @@ if [ -d /run/systemd/system ] && have systemctl; then
     for unit in $UNITS; do
         line "[$unit]"
         field manager systemd
-        limit 3 systemctl show --no-pager -p LoadState,ActiveState,SubState,UnitFileState,ExecMainStatus,ExecMainCode \
-            -p Result,NRestarts,User,MainPID,ExecMainStartTimestamp,ExecMainExitTimestamp,ActiveEnterTimestamp \
-            -p InactiveEnterTimestamp,FragmentPath,DropInPaths,After,Restart,RestartUSec,NeedDaemonReload "$unit" 2>&1 ||
-            return
+        limit 3 systemctl show --no-pager -p LoadState,ActiveState,SubState,UnitFileState,ExecMainStatus \
+            -p ExecMainCode,Result,NRestarts,User,MainPID,ExecMainStartTimestamp,ExecMainExitTimestamp \
+            -p ActiveEnterTimestamp,InactiveEnterTimestamp,FragmentPath,DropInPaths,NeedDaemonReload \
+            -p After,Restart,RestartUSec "$unit" 2>&1 || return
     done
 elif have initctl; then
     line '[amazon-ssm-agent]'
@@ -99,16 +99,16 @@ done
 LIMIT=131072
 if have journalctl && { [ -d /run/log/journal ] || [ -d /var/log/journal ]; }; then
     VIA=journalctl
-    # shellcheck disable=SC2046  # words
-    limit 6 journalctl --no-pager -q -n 400 -o short-iso $(for unit in $UNITS; do line "-u $unit"; done) 2>&1 |
-        mask | cut_stream
+    for unit in $UNITS; do set -- "$@" -u "$unit"; done
+    limit 6 journalctl --no-pager -q -n 400 -o short-iso "$@" 2>&1 | mask | cut_stream
     return
 fi
 for file in /var/log/messages /var/log/syslog; do
     [ -f "$file" ] || continue
     [ -r "$file" ] || { STATUS=denied NOTE="$file: permission denied"; return; }
     VIA=$file
-    tail -c 4000000 "$file" | grep -a -e amazon-ssm-agent -e ssm-agent-worker | tail -n 400 | mask | cut_stream
+    tail -c 4000000 "$file" | grep -a -e amazon-ssm-agent -e ssm-agent-worker | tail -n 400 |
+        mask | cut_stream
     return
 done
 absent 'no journal and no syslog file'

@@ -11,12 +11,14 @@ PROBES = (
         id="disk-space",
         title="Free space where the agent writes",
         feeds=("disk",),
+        rescue=True,
         script=f"disk_use -Pk {_FOLDERS}\n",
     ),
     Probe(
         id="disk-inodes",
         title="Free inodes where the agent writes",
         feeds=("disk",),
+        rescue=True,
         script=f"disk_use -Pi {_FOLDERS}\n",
     ),
     Probe(
@@ -24,8 +26,8 @@ PROBES = (
         title="Mounts that hold the agent's folders",
         feeds=("mounts",),
         script=r"""
-grep -E ' (/|/usr|/usr/bin|/etc|/etc/amazon.*|/var|/var/lib|/var/lib/amazon.*|/var/log|/var/log/amazon.*|/tmp|/root) ' \
-    /proc/mounts | cut_stream
+places='/|/usr|/usr/bin|/etc|/etc/amazon.*|/var|/var/lib|/var/lib/amazon.*|/var/log|/var/log/amazon.*|/tmp|/root'
+grep -E " ($places) " /proc/mounts | cut_stream
 """,
     ),
 )

@@ -52,7 +52,7 @@ unit_environment() {
     unit_files | while read -r v_file; do
         sed -n -e 's/^[[:space:]]*Environment=//p' -e 's/^[[:space:]]*env[[:space:]]\{1,\}//p' \
             -e 's/^[[:space:]]*export[[:space:]]\{1,\}//p' "$ROOT$v_file" |
-            sed -e 's/["'\'']//g' -e 's/[[:space:]]\{1,\}\([A-Za-z_0-9]*=\)/\'"$NL"'\1/g'
+            sed -e 's/["'\'']//g' -e 's/%%/%/g' -e 's/[[:space:]]\{1,\}\([A-Za-z_0-9]*=\)/\'"$NL"'\1/g'
         sed -n 's/^[[:space:]]*EnvironmentFile=-\{0,1\}//p' "$ROOT$v_file" | while read -r v_more; do
             [ -r "$ROOT$v_more" ] && sed -e 's/["'\'']//g' "$ROOT$v_more"
         done

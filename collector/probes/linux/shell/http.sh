@@ -95,15 +95,14 @@ fetch_curl() {
         F_ERROR=${F_ERROR%%"$NL"*}
         ;;
     esac
-    case "$F_EXIT:${5-}:$F_ERROR" in
-    0:*) F_ERROR='' ;;
-    7:*:*refused* | 7:*:*nreachable* | 7:*:*route* | 7:*:*ermi* | 7:*:*nvalid* | 7:?*) ;;
-    7:*)  # Newer editions of curl keep to themselves which of the ways to fail it was.
+    [ "$F_EXIT" = 0 ] && F_ERROR=
+    if [ "$F_EXIT" = 7 ] && [ -z "${5-}" ]; then
+        # Newer editions of curl keep to themselves which of the ways to fail it was.
         c_why=$(limit 3 curl -q -v -sS --noproxy '*' -m 2 "$2" 2>&1 | grep -i -e refused -e unreachable \
             -e 'no route' -e permitted -e denied -e 'invalid arg' | head -n 1)
         [ "$c_why" ] && F_ERROR="$F_ERROR (${c_why#\* })"
-        ;;
-    esac
+    fi
+    :
 }
 
 # TLS is judged by a record of its own; here an untrusted server, too, shall tell its date and its name.

@@ -6,9 +6,18 @@ START_LINES='Proxy environment variables:|amazon-ssm-agent - v[0-9]'
 # collect_logs: every log of the agent, the newest and most telling first.
 collect_logs() {
     LEFT=$LOG_BUDGET
-    locate /var/log/amazon/ssm
+    LOG_COUNT=0
+    for k_folder in /var/log/amazon /var/log/amazon/ssm; do
+        locate "$k_folder"
+        if [ ! -e "${FILE:-/nowhere/}" ]; then
+            absent "$k_folder: no such folder"
+            return
+        elif [ ! -x "$FILE" ] || [ ! -r "$FILE" ]; then
+            STATUS=denied NOTE="$k_folder: permission denied"
+            return
+        fi
+    done
     LOG_FOLDER=$FILE
-    [ "$LOG_FOLDER" ] || return 0
     for k_name in amazon-ssm-agent.log errors.log hibernate.log; do
         collect_log "$LOG_FOLDER/$k_name" "$k_name"
     done
@@ -24,6 +33,7 @@ collect_logs() {
             collect_log "$LOG_FOLDER/$k_name.$k_number" "$k_name.$k_number"
         done
     done
+    [ "$LOG_COUNT" -gt 0 ] || absent "no log file in $LOG_FOLDER"
 }
 
 # custom_logs: what seelog.xml names outside of the usual folder.
@@ -108,24 +118,23 @@ log_part() {
         return
     fi
     [ "$LEFT" ] && LEFT=$((LEFT - $7))
-    bounded 120 log_body "$1" "$5" "$7"
-}
-
-log_body() {
-    part_of "$@" | mask_log "$@" | if [ "$PACK" = gzip ]; then gzip -1c; else cat; fi
+    LOG_COUNT=$((LOG_COUNT + 1))
+    LIMIT=$7
+    part_of "$1" "$5" | mask_log "$1" "$5" | if [ "$PACK" = gzip ]; then gzip -1c; else cat; fi
     mark log-end ok
 }
 
+# part_of FILE OFFSET: LIMIT bytes of it.
 part_of() {
-    if [ "$2" = 0 ]; then head -c "$3" "$1"; else tail -c "+$(($2 + 1))" "$1" | head -c "$3"; fi
+    if [ "$2" = 0 ]; then cut_file "$1"; else tail -c "+$(($2 + 1))" "$1" | cut_stream; fi
 }
 
-# mask_log FILE OFFSET LENGTH: the agent prints its proxy settings.  The cover is as long as what it covers, so
+# mask_log FILE OFFSET: the agent prints its proxy settings.  The cover is as long as what it covers, so
 # that offsets stay true; and as few logs hold any, a quick look comes first.
 mask_log() {
-    if part_of "$@" | grep -a -q '://[^[:space:]]*@'; then
-        sed -e ':again' -e 's#\(://\**\)[^*@[:space:]]\([^[:space:]]*@\)#\1*\2#' -e 't again'
-    else
-        cat
-    fi
+    part_of "$@" | grep -a -q '://[^[:space:]]*@'
+    case $? in
+    1) cat ;;
+    *) sed -e ':again' -e 's#\(://\**\)[^*[:space:]]\([^[:space:]]*@\)#\1*\2#' -e 't again' ;;
+    esac
 }

@@ -6,7 +6,8 @@ disk_use() {
     shift
     for d_folder in "$@"; do
         shift
-        [ -e "$d_folder" ] && set -- "$@" "$d_folder"
+        locate "$d_folder"
+        [ "$FILE" ] && [ -e "$FILE" ] && set -- "$@" "$FILE"
     done
     limit 4 df "$d_option" "$@"
 }
