@@ -1,1 +1,7 @@
-"""The agent's logs: grammar, signatures as data, episodes.  ``read_logs(evidence)`` gives a ``LogReading``."""
+"""The agent's logs: grammar, signatures as data, episodes.  ``read_logs`` gives a ``LogReading``."""
+
+from analyzers.logs.model import Kind, Leg, LogEvent, LogReading, Sighting
+from analyzers.logs.reading import read_logs
+from analyzers.logs.signatures import Signatures, load_signatures
+
+__all__ = ["Kind", "Leg", "LogEvent", "LogReading", "Sighting", "Signatures", "load_signatures", "read_logs"]

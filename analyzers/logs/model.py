@@ -1,12 +1,12 @@
 """What the agent's logs say: the values that the rules weigh.
 
-Reading goes ``bytes -> entries -> classified entries -> sightings``.  One *entry* is one thing that the agent wrote,
-with its continuation lines.  Entries that mean the same (same failure, in the same operation, towards the same target)
-are one :class:`Sighting`; it keeps count, first, last and a few samples, so memory does not grow with the log.
+Reading goes ``bytes -> entries -> classified entries -> sightings``. One *entry* is one thing that the
+agent wrote, with its continuation lines. Entries that mean the same (same failure, in the same operation,
+towards the same target) are one :class:`Sighting`; it keeps count, first, last and a few samples, so memory
+does not grow with the log.
 
-Times are as :class:`LogReading` says in ``utc_offset``: aware (UTC) where the host's zone is known, else naive.
-Every text is the host's and hostile; passwords in proxy URLs are masked.
-"""
+Times are as :class:`LogReading` says in ``utc_offset``: aware (UTC) where the host's zone is known, else
+naive. Every text is the host's and hostile; passwords in proxy URLs are masked."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class Kind(StrEnum):
 
 
 class Leg(StrEnum):
-    """The leg of the agent's way on which an operation failed; the same text means different things on each."""
+    """The leg of the agent's way on which an operation failed; the same text means different things on
+    each."""
 
     IMDS = "imds"
     """To the instance metadata service, directly."""
@@ -97,12 +98,12 @@ class Sighting:
     samples: tuple[LogEvent, ...] = ()
     """The first few, ``first`` included."""
     operation: str = ""
-    """What the agent was doing: id of an operation (``imds.identity``, ``ssm.register``, ``mgs.control-channel``);
-    empty where it cannot be told."""
+    """What the agent was doing: id of an operation (``imds.identity``, ``ssm.register``,
+    ``mgs.control-channel``); empty where it cannot be told."""
     leg: Leg | None = None
     target: str = ""
-    """What it spoke to: ``imds``, ``ssm``, ``ssmmessages``, ``ec2messages``, another AWS service's label, ``host``;
-    empty where it cannot be told."""
+    """What it spoke to: ``imds``, ``ssm``, ``ssmmessages``, ``ec2messages``, another AWS service's label,
+    ``host``; empty where it cannot be told."""
     supports: tuple[str, ...] = ()
     """Cause slugs that this speaks for on that leg; the likeliest first."""
     excludes: tuple[str, ...] = ()
@@ -114,13 +115,15 @@ class Sighting:
     proves: tuple[str, ...] = ()
     """Of ``good``: the targets that it proves to work: ``imds``, ``ssm``, ``ssmmessages``, ``worker`` ..."""
     captures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Values cut out of first, last and samples, by name, distinct, oldest first.  Names in use: ``url``, ``host``
-    (of the URL), ``address``, ``port``, ``name`` (looked up), ``resolver``, ``proxy``, ``status``, ``code`` (AWS
-    error), ``arn``, ``action``, ``resource``, ``account``, ``policy`` (type of policy), ``role``, ``host_time``,
-    ``limit_time``, ``service_time``, ``cert_time``, ``cert_limit``, ``cert_names``, ``seconds``, ``instance``,
-    ``path``, ``errno``, ``worker``, ``pid``, ``version``, ``region``."""
+    """Values cut out of first, last and samples, by name, distinct, oldest first. Names in use: ``url``,
+    ``host`` (of the URL), ``address``, ``port``, ``name`` (looked up), ``resolver``, ``proxy``, ``status``,
+    ``code`` (AWS error), ``arn``, ``action``, ``resource``, ``account``, ``policy`` (type of policy),
+    ``role``, ``host_time``, ``limit_time``, ``service_time``, ``cert_time``, ``cert_limit``,
+    ``cert_names``, ``seconds``, ``instance``, ``path``, ``errno``, ``worker``, ``pid``, ``version``,
+    ``region``."""
     leads: int = 0
-    """How often it came first in a cycle of failures (less than 2 s apart): the rest of a cycle are consequences."""
+    """How often it came first in a cycle of failures (less than 2 s apart): the rest of a cycle are
+    consequences."""
 
     def capture(self, name: str) -> str | None:
         """The newest value of a capture."""
@@ -149,10 +152,12 @@ class StateChange:
     """The agent told where it stands."""
 
     aspect: str
-    """``identity``, ``registration``, ``credentials``, ``channel``, ``hibernation``, ``worker``, ``process``."""
+    """``identity``, ``registration``, ``credentials``, ``channel``, ``hibernation``, ``worker``,
+    ``process``."""
     value: str
-    """``EC2``, ``OnPrem``; ``registered``, ``found``, ``missing``; ``ready``, ``profile``, ``dhmc``; ``ssmmessages``,
-    ``ec2messages``, ``open``, ``lost``, ``closed``; ``entered``; ``started``, ``died``; ``stopped``."""
+    """``EC2``, ``OnPrem``; ``registered``, ``found``, ``missing``; ``ready``, ``profile``, ``dhmc``;
+    ``ssmmessages``, ``ec2messages``, ``open``, ``lost``, ``closed``; ``entered``; ``started``, ``died``;
+    ``stopped``."""
     event: LogEvent
 
 
@@ -219,7 +224,8 @@ class LogReading:
 
     files: tuple[FileRead, ...] = ()
     sightings: tuple[Sighting, ...] = ()
-    """All of them; one that occurred both before and after the last recovery stands here once, counted together."""
+    """All of them; one that occurred both before and after the last recovery stands here once, counted
+    together."""
     current: tuple[Sighting, ...] = ()
     """What was seen since its target last proved to work: what may be wrong now.  Counted from there on."""
     history: tuple[Sighting, ...] = ()
@@ -236,7 +242,8 @@ class LogReading:
     identity: str | None = None
     """``i-...`` or ``mi-...`` as the agent named itself last."""
     channel: str | None = None
-    """Of the last start: ``ssmmessages``, ``ec2messages`` (the fall-back; proves nothing), ``lost``; ``None``: no word."""
+    """Of the last start: ``ssmmessages``, ``ec2messages`` (the fall-back; proves nothing), ``lost``;
+    ``None``: no word."""
     hibernating: bool = False
     last_good: LogEvent | None = None
     last_good_why: str = ""
@@ -249,7 +256,8 @@ class LogReading:
     utc_offset: timedelta | None = None
     """The host's zone that the times were read with; ``None``: not known, times are naive."""
     notes: tuple[Message, ...] = ()
-    """What the reader of the verdict should know: an unknown zone, a part that is missing, a file in no known format."""
+    """What the reader of the verdict should know: an unknown zone, a part that is missing, a file in no
+    known format."""
 
     @property
     def has_entries(self) -> bool:
@@ -265,7 +273,8 @@ class LogReading:
         return tuple(sighting for sighting in self.current if sighting.kind is Kind.FAILURE)
 
     def now(self, *signatures: str, operation: str = "", target: str = "") -> Iterator[Sighting]:
-        """Current sightings of these signatures; an id that ends in ``.`` stands for its family (``imds.``)."""
+        """Current sightings of these signatures; an id that ends in ``.`` stands for its family
+        (``imds.``)."""
         return _chosen(self.current, signatures, operation, target)
 
     def ever(self, *signatures: str, operation: str = "", target: str = "") -> Iterator[Sighting]:

@@ -1,0 +1,288 @@
+"""``read_logs``: all logs of one host's evidence, read once, as a
+:class:`~analyzers.logs.model.LogReading`."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from analyzers.logs.episodes import Placed, Story, local_time
+from analyzers.logs.grammar import plain_blocks
+from analyzers.logs.model import AgentStart, FileRead, Kind, LogEvent, LogReading, Sighting, Silence
+from analyzers.logs.retry import Standing, ladder, next_try
+from analyzers.logs.scan import Batch, Record, Scanned, Scanner
+from analyzers.logs.signatures import Signatures, load_signatures
+from analyzers.logs.sources import HostClock, Source, audit_starts, host_clock, role_of, sources_of
+from analyzers.text import Message, say
+from collector.errors import EvidenceError
+from collector.evidence import Evidence, Status
+
+_MAIN = ("agent", "worker", "hibernate", "other")
+_TWINS = ("errors", "journal")
+"""Logs that mostly repeat the main ones: only what lies outside of their span is news."""
+_AUDIT_LIMIT = 1 << 20
+_QUIET = timedelta(minutes=12)
+"""A healthy agent writes a line with every health ping, each five minutes."""
+
+
+def read_logs(evidence: Evidence, *, signatures: Sequence[Path] | Signatures | None = None) -> LogReading:
+    """Read all logs of one host.
+
+    ``signatures`` may be folders of a user's own signature files, which come before the built-in ones.
+    A log that cannot be read is a note, never an error: what is missing is unknown.
+
+    Raises:
+        SignatureError: a signature file is not valid.
+    """
+    known = signatures if isinstance(signatures, Signatures) else load_signatures(*signatures or ())
+    return _Reader(evidence, known).read()
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was read of one run of bytes."""
+
+    source: Source
+    scanned: Scanned
+    note: str = ""
+
+
+class _Reader:
+    def __init__(self, evidence: Evidence, signatures: Signatures) -> None:
+        self.evidence = evidence
+        self.scanner = Scanner(signatures)
+        self.clock = host_clock(evidence)
+        self.story = Story(signatures, self.clock)
+        self.seen: list[_Seen] = []
+        self.notes: list[Message] = []
+
+    def read(self) -> LogReading:
+        sources = sources_of(self.evidence)
+        self._fold([self._records(sources[role]) for role in _MAIN if role in sources])
+        spans = [(s.scanned.earliest, s.scanned.latest) for s in self.seen if s.scanned.earliest is not None]
+        known = [(first, last) for first, last in spans if first is not None and last is not None]
+        for role in _TWINS:
+            if role in sources:
+                self._fold([self._news(sources[role], known)])
+        newest = max((s.scanned.latest for s in self.seen if s.scanned.latest is not None), default=0.0)
+        self.story.close(newest)
+        return self._reading(sources)
+
+    def _fold(self, streams: list[Iterator[tuple[Batch, Record, Source]]]) -> None:
+        merged = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=lambda item: item[1][0])
+        previous: Batch | None = None
+        feed = self.story.feed
+        for batch, record, source in merged:
+            if batch is not previous:
+                self.story.settle()
+                previous = batch
+            feed(batch, record, source.name, counted_lines=source.first_line is not None)
+        self.story.settle()
+
+    def _records(self, sources: list[Source]) -> Iterator[tuple[Batch, Record, Source]]:
+        for source in sources:
+            seen = _Seen(source, Scanned())
+            self.seen.append(seen)
+            try:
+                with source.open(self.evidence) as stream:
+                    blocks = plain_blocks(stream, console=source.role == "journal")
+                    for batch in self.scanner.scan(blocks, seen.scanned, source.first_line or 1):
+                        for record in batch.records:
+                            yield batch, record, source
+            except (EvidenceError, OSError) as error:
+                seen.note = str(error)
+                self.notes.append(
+                    say("{file} could not be read to its end: {error}", file=source.name, error=error)
+                )
+
+    def _news(
+        self, sources: list[Source], known: list[tuple[float, float]]
+    ) -> Iterator[tuple[Batch, Record, Source]]:
+        """The entries that the main logs cannot hold: of another time, or without one (console messages)."""
+        for batch, record, source in self._records(sources):
+            timeless = batch.text[record[2] : record[2] + 4] == b"0000"
+            if timeless or not any(first - 1 <= record[0] <= last + 1 for first, last in known):
+                yield batch, record, source
+
+    # -- putting it together -------------------------------------------------------------------------------
+
+    def _reading(self, sources: dict[str, list[Source]]) -> LogReading:
+        story = self.story
+        current = _sorted([story.sighting(tally) for tally in story.current.values()])
+        history = _sorted([story.sighting(t) for t in story.history.values() if t.meaning.kind in _PASSING])
+        starts, count = self._starts(sources.get("audit", []))
+        first, last = self._ends()
+        version = next((start.version for start in reversed(starts) if start.version), None)
+        version = version or next(reversed(story.versions), None)
+        standing = self._standing(version, starts, current)
+        good = story.good
+        if self.clock.offset is None and last is not None:
+            self.notes.append(say("the host's time zone is not known, so times are as its clock showed them"))
+        return LogReading(
+            files=tuple(self._files()),
+            sightings=_sorted([story.sighting(tally) for tally in story.merged()]),
+            current=current,
+            history=history,
+            starts=starts,
+            start_count=count,
+            states=story.state_changes(),
+            version=version,
+            generations=tuple(story.versions),
+            identity=story.identity,
+            channel=story.channel,
+            hibernating=story.hibernating,
+            last_good=story.event(good[1]) if good else None,
+            last_good_why=good[0].signature.means if good else "",
+            last_good_proves=good[0].signature.proves if good else (),
+            first_event=first,
+            last_event=last,
+            silence=self._silence(last, standing, current),
+            next_try=next_try(standing),
+            proxy=story.proxy_block(),
+            utc_offset=self.clock.offset,
+            notes=tuple(self.notes),
+        )
+
+    def _starts(self, audits: list[Source]) -> tuple[tuple[AgentStart, ...], int]:
+        """Starts from the logs; from the audit files those that are older than the logs reach."""
+        starts = list(self.story.agent_starts())
+        oldest = min((start.time for start in starts if start.time), default=None)
+        older: list[AgentStart] = []
+        for source in audits:
+            try:
+                with source.open(self.evidence) as stream:
+                    text = stream.read(_AUDIT_LIMIT).decode("utf-8", "replace")
+            except (EvidenceError, OSError) as error:
+                self.notes.append(say("{file} could not be read: {error}", file=source.name, error=error))
+                continue
+            for when, version in audit_starts(text, source.name):
+                # the file's day is UTC on some versions and local on others: near the logs, trust the logs
+                aware = self.clock.aware(when) if when else None
+                if aware and (oldest is None or aware < oldest - timedelta(hours=14)):
+                    older.append(AgentStart(aware, version, None))
+        older.sort(key=lambda start: start.time.timestamp() if start.time else 0.0)
+        return tuple((older + starts)[-100:]), self.story.start_count + len(older)
+
+    def _ends(self) -> tuple[LogEvent | None, LogEvent | None]:
+        placed = [
+            Placed(when, entry, seen.source.name, line if seen.source.first_line is not None else None)
+            for seen in self.seen
+            for end, when in (
+                (seen.scanned.first, seen.scanned.earliest),
+                (seen.scanned.last, seen.scanned.latest),
+            )
+            if end is not None and when is not None
+            for entry, line in (end,)
+            if seen.source.role != "journal"
+        ]
+        if not placed:
+            return None, None
+        return (
+            self.story.event(min(placed, key=lambda place: place.when)),
+            self.story.event(max(placed, key=lambda place: place.when)),
+        )
+
+    def _standing(
+        self, version: str | None, starts: tuple[AgentStart, ...], current: tuple[Sighting, ...]
+    ) -> Standing:
+        story = self.story
+        announced = None
+        if story.announced:
+            said = story.time_of(story.announced[0])
+            announced = (said, story.announced[1]) if said else None
+        return Standing(
+            version=version,
+            hybrid=story.hybrid,
+            start_failed=bool(starts) and starts[-1].outcome == "failed",
+            hibernating=story.hibernating,
+            announced=announced,
+            failures=[s for s in current if s.kind in (Kind.FAILURE, Kind.SYMPTOM)],
+        )
+
+    def _silence(
+        self, last: LogEvent | None, standing: Standing, current: tuple[Sighting, ...]
+    ) -> Silence | None:
+        if last is None or last.time is None:
+            return None
+        collected = self.clock.collected
+        length = None
+        if collected is not None and last.time.tzinfo is not None:
+            length = max(collected - last.time, timedelta())
+        expected, reason = self._quiet(standing, current, length)
+        return Silence(last.time, length, expected, reason)
+
+    def _quiet(
+        self, standing: Standing, current: tuple[Sighting, ...], length: timedelta | None
+    ) -> tuple[bool, Message]:
+        row = ladder(standing.version, hybrid=standing.hybrid, denied=False)
+        tries = max(
+            (s.count for s in current if s.operation.startswith(("creds.", "ssm.profile"))), default=0
+        )
+        starts = self.story.starts
+        if starts and starts[-1].outcome == "stopped":
+            return True, say("the agent was stopped and wrote so")
+        if standing.hibernating:
+            return True, say(
+                "a hibernating agent writes one line per back-off period, and only to hibernate.log"
+            )
+        if row is not None and row.silent_after is not None and tries >= row.silent_after:
+            return True, say(
+                "after {count} failures this agent tells of its tries for credentials at debug level only",
+                count=row.silent_after,
+            )
+        if standing.announced:
+            return True, say("the agent sleeps before its next try")
+        if length is not None and length <= _QUIET:
+            return True, say("nothing needs to be written between two health pings")
+        if self.story.channel is None:
+            return False, say(
+                "the agent has started but never reached its channel; its first call may hang without a word"
+            )
+        return False, say("an agent that works writes a line at least every five minutes")
+
+    def _files(self) -> Iterator[FileRead]:
+        parts = {
+            seen.source.name: [s for s in self.seen if s.source.name == seen.source.name]
+            for seen in self.seen
+        }
+        for log in self.evidence.manifest.logs:
+            yield _file_read(
+                log.name, role_of(log.name), log.status, parts.get(log.name, []), self.clock, log.note
+            )
+        if "probes/journal" in parts:
+            status = self.evidence.probe("journal").status
+            yield _file_read("probes/journal", "journal", status, parts["probes/journal"], self.clock, "")
+
+
+_PASSING = (Kind.FAILURE, Kind.SYMPTOM)
+
+
+def _file_read(
+    name: str, role: str, status: Status, parts: list[_Seen], clock: HostClock, note: str
+) -> FileRead:
+    scans = [part.scanned for part in parts]
+    earliest = min((s.earliest for s in scans if s.earliest is not None), default=None)
+    latest = max((s.latest for s in scans if s.latest is not None), default=None)
+    return FileRead(
+        name=name,
+        role=role,
+        status=str(status),
+        bytes=sum(part.source.part.length if part.source.part else len(part.source.output) for part in parts),
+        lines=sum(scan.lines for scan in scans),
+        entries=sum(scan.entries for scan in scans),
+        first=_time(earliest, clock),
+        last=_time(latest, clock),
+        note="; ".join(filter(None, [note, *(part.note for part in parts)])),
+    )
+
+
+def _time(when: float | None, clock: HostClock) -> datetime | None:
+    return clock.aware(local_time(when)) if when is not None else None
+
+
+def _sorted(sightings: list[Sighting]) -> tuple[Sighting, ...]:
+    """In the order in which they began; those without a time come first."""
+    return tuple(sorted(sightings, key=lambda s: s.first.time.timestamp() if s.first.time else float("-inf")))
