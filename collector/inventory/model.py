@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from collector.inventory.vault import VaultKeys
 
 
+def one_line(text: str) -> str:
+    """``text`` with every character that would not print, such as a terminal's escape, written out."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """A place in an inventory, and whose variable stands there."""
@@ -35,7 +40,7 @@ class Origin:
     def error(self, what: str, key: object = None) -> InventoryError:
         """One line that names this place and the key."""
         said = what if key is None else f"{key}: {what}"
-        return InventoryError(f"{self.place}: {said}")
+        return InventoryError(one_line(f"{self.place}: {said}"))
 
 
 @dataclass(frozen=True, slots=True)

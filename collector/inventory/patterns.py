@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from collector.errors import InventoryError
-from collector.inventory.model import Inventory, InventoryHost
+from collector.inventory.model import Inventory, InventoryHost, one_line
 from collector.inventory.names import split_port
 
 _PART = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
@@ -34,7 +34,7 @@ class Term:
     """The file and line that it comes from, if any."""
 
     def error(self, what: str) -> InventoryError:
-        return InventoryError(f"--limit: {self.sign}{self.text}{self.place}: {what}")
+        return InventoryError(one_line(f"--limit: {self.sign}{self.text}{self.place}: {what}"))
 
 
 def select(inventory: Inventory, pattern: str | None) -> tuple[InventoryHost, ...]:

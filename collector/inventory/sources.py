@@ -70,7 +70,7 @@ def _read_source(source: str, builder: Builder, vault: VaultKeys, stdin: BinaryI
         _read_path(path, builder, vault)
     elif "," in source:
         for name in filter(None, map(str.strip, source.split(","))):
-            builder.add_hosts(name, "ungrouped", Origin(f"-i {source}"))
+            builder.add_hosts(name, "ungrouped", Origin(f"-i {name},"))
     else:
         raise InventoryError(f"{source}: no such inventory; for a list of hosts write a comma: -i {source},")
 

@@ -104,7 +104,7 @@ def test_refusals(inventory: str, key: str, tmp_path: Path) -> None:
         (lambda text: text[:-20] + "\n", "is a damaged vault"),
         (lambda text: text.replace("\n", "\nzz", 1), "is a damaged vault"),
         (lambda text: text.replace("1.1", "9.9"), "is not a vault of version 1.1 or 1.2 with AES256"),
-        (lambda text: text[:-3] + ("31" if text[-3:-1] != "31" else "32") + "\n", "no given password opens it"),
+        (lambda text: text[:-3] + ("31" if text[-3:-1] == "30" else "30") + "\n", "no given password opens"),
         (lambda text: "$ANSIBLE_VAULT;\n", "is not a vault of version"),
     ],
 )  # fmt: skip
