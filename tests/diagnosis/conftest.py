@@ -1,0 +1,8 @@
+"""The small hosts of the rules' tests serve the whole diagnosis too."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "causes"))
