@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-SENTENCE = 1_000
-"""Characters of a sentence or a name, at most."""
+SENTENCE = 500
+"""Characters of a name, or of a value in a sentence, at most."""
 EXCERPT = 20_000
 """Characters of anything at all, at most."""
 
@@ -24,6 +24,12 @@ _MARKS = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d
 _BLANK = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
+
+
+class Clean(str):
+    """Text that ``clean`` has seen already, at the length that was wanted."""
+
+    __slots__ = ()
 
 
 def clean(text: str, limit: int = EXCERPT, *, lines: bool = True) -> str:

@@ -9,7 +9,11 @@ from datetime import datetime
 from analyzers.diagnosis import Citation
 from analyzers.text import Message
 from collector.evidence import Evidence
-from reports.clean import clean
+from reports.clean import Clean, clean
+
+
+_LONGEST = 50_000
+"""Characters of one citation that are looked through for its mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,9 @@ class Excerpt:
     source: str
     line: int | None
     time: datetime | None
-    before: str
-    marked: str
-    after: str
+    before: Clean
+    marked: Clean
+    after: Clean
     more_lines: int
     note: Message | None
     how: str
@@ -68,7 +72,7 @@ def _excerpt(citation: Citation, evidence: Evidence, caps: Caps) -> Excerpt:
 
 def _window(citation: Citation, caps: Caps) -> tuple[str, int]:
     """The lines around the mark, and how many others there are."""
-    lines = citation.text[: caps.chars * 1_000].splitlines() or [""]
+    lines = citation.text[:_LONGEST].splitlines() or [""]
     marked = citation.mark.splitlines()[0] if citation.mark else ""
     at = next((n for n, line in enumerate(lines) if marked and marked in line), 0)
     first = max(0, min(at - caps.lines // 3, len(lines) - caps.lines))
@@ -84,6 +88,8 @@ def _around(text: str, mark: str, chars: int) -> str:
     return "… " + text[max(0, at - chars // 4) :]
 
 
-def _split(text: str, mark: str) -> tuple[str, str, str]:
+def _split(text: str, mark: str) -> tuple[Clean, Clean, Clean]:
     before, found, after = text.partition(mark) if mark else ("", "", text)
-    return (before, found, after) if found else ("", "", text)
+    if not found:
+        before, after = "", text
+    return Clean(before), Clean(found), Clean(after)

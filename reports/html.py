@@ -27,6 +27,7 @@ _CAPS = (
     Caps(citations=8, lines=14, chars=2_400, items=40),
     Caps(citations=4, lines=6, chars=900, items=16),
     Caps(citations=2, lines=3, chars=300, items=6),
+    Caps(citations=1, lines=2, chars=150, items=3),
 )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from analyzers.text import Message
 from reports import times, words
-from reports.clean import clean, one_line
+from reports.clean import SENTENCE, Clean, clean, one_line
 from reports.i18n import Translator, translator
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def _environment(lang: str) -> jinja2.Environment:
         t=translate.text,
         tn=translate.plural,
         say=partial(_dressed, translate),
+        whole=lambda text, limit: Clean(clean(text, limit)),
         plain=lambda message: one_line(translate.say(message)),
         span=lambda span: times.span_text(span, translate),
         lang=translate.lang,
@@ -61,10 +62,10 @@ def _environment(lang: str) -> jinja2.Environment:
 
 
 def _finalize(value: object) -> object:
-    """Nothing is printed uncleaned, even where a template forgets that it comes from a host."""
+    """Nothing is printed uncleaned or boundless, even where a template forgets that it comes from a host."""
     if type(value) is not str and not isinstance(value, Message):
         return value
-    return clean(str(value))
+    return clean(str(value), SENTENCE)
 
 
 def _dressed(translate: Translator, message: Message) -> Markup:

@@ -106,7 +106,7 @@ def _is_direct(hop: Hop, gateway: Hop | None, proxy: Hop | None) -> bool:
 
 
 def _box(hop: Hop, x: int, y: int, width: int) -> Box:
-    return Box(hop, x, y + (ROW - BOX) // 2, width, fit(one_line(hop.name), width - 22))
+    return Box(hop, x, y + (ROW - BOX) // 2, width, fit(one_line(hop.name, 80), width - 22))
 
 
 def _leg(start: Box, end: Box) -> Leg:
@@ -128,15 +128,21 @@ def _leg(start: Box, end: Box) -> Leg:
     )
 
 
-def fit(text: str, pixels: int, per_char: float = 8.4) -> str:
-    """``text``, its end left out where it would not fit; wide letters count twice."""
-    room = int(pixels / per_char)
-    if _width(text) <= room:
+def fit(text: str, pixels: int) -> str:
+    """``text`` in the picture's bold 13 px letters, its end left out where it would not fit."""
+    if _width(text) <= pixels:
         return text
-    while _width(text) >= room:
+    while text and _width(text) > pixels - 9:
         text = text[:-1]
     return f"{text}…"
 
 
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+def _width(text: str) -> float:
+    """Pixels, reckoned for a wide font: every reader has another one."""
+    return sum(map(_letter, text))
+
+
+def _letter(char: str) -> float:
+    if unicodedata.east_asian_width(char) in "WF" or char in "MWmw@%":
+        return 14.5
+    return 10.5 if char.isupper() or char in "⟨⟩" else 8.4

@@ -122,12 +122,13 @@ def test_nothing_is_drawn_outside_its_box(visit: Visitor, name: str) -> None:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_json_carries_it_whole_and_in_plain_ascii(name: str) -> None:
-    diagnosis, evidence = hostile(imds_no_route(), ATTACKS[name])
+    attack = ATTACKS[name][:2_000]
+    diagnosis, evidence = hostile(imds_no_route(), attack)
     text = dump_json(to_json(diagnosis, evidence))
     assert all(char == "\n" or " " <= char <= "~" for char in text)
     assert "<" not in text
     assert load_diagnosis(text, "x") == diagnosis
-    assert json.loads(text)["subject"]["name"] == ATTACKS[name]
+    assert json.loads(text)["subject"]["name"] == attack
 
 
 @pytest.mark.parametrize("name", ATTACKS)
