@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from analyzers.logs.grammar import parse_entry, text_of
-from analyzers.logs.model import AgentStart, Kind, LogEvent, ProxyBlock, Sighting, StateChange
+from analyzers.logs.model import AgentStart, Kind, Leg, LogEvent, ProxyBlock, Sighting, StateChange
 from analyzers.logs.retry import go_duration
 from analyzers.logs.scan import Batch, Record
 from analyzers.logs.signatures import Meaning, Signatures
@@ -36,6 +36,30 @@ class Placed:
     entry: bytes
     file: str
     line: int | None
+
+
+Here = tuple[Batch, Record, str, bool]
+"""An entry that has not been cut out of its batch yet; its file, and whether that file's lines were
+counted."""
+
+
+class _Lines:
+    """Counts lines of one batch from front to back, so that each byte is looked at once."""
+
+    def __init__(self) -> None:
+        self.at = 0
+        self.line = 0
+
+    def __call__(self, batch: Batch, begin: int) -> int:
+        self.line += batch.text.count(b"\n", self.at, begin)
+        self.at = begin
+        return batch.line + self.line
+
+
+def _place(here: Here, lines: _Lines | None = None) -> Placed:
+    batch, (when, _, begin, end), file, counted = here
+    line = None if not counted else lines(batch, begin) if lines else batch.line_at(begin)
+    return Placed(when, batch.entry(begin, end).lstrip(b"\n"), file, line)
 
 
 @dataclass(slots=True)
@@ -88,77 +112,85 @@ class Story:
     proxy: dict[str, str] = field(default_factory=dict)
     proxy_at: Placed | None = None
     _cycle: float = float("-inf")
-    _pending: dict[Meaning, tuple[Batch, Record, str, bool]] = field(default_factory=dict)
+    _failing: set[Meaning] = field(default_factory=set)
+    """Of ``current``: the failures and symptoms."""
+    _pending: dict[Meaning, Here] = field(default_factory=dict)
+    """The newest entry of a meaning, until :meth:`settle`."""
+    _late: dict[str, Here] = field(default_factory=dict)
+    _good: Here | None = None
 
     # -- feeding -------------------------------------------------------------------------------------------
 
-    def feed(self, batch: Batch, record: Record, file: str, *, counted_lines: bool = True) -> None:
-        """Take one entry in."""
-        meaning = record[1]
+    def feed(self, batch: Batch, record: Record, file: str, *, counted: bool = True) -> None:
+        """Take one entry in; ``counted`` says whether the lines of that file were counted."""
+        when, meaning = record[0], record[1]
+        here = (batch, record, file, counted)
         tally = self.current.get(meaning)
         if tally is None:
-            placed = self._place(batch, record, file, counted_lines)
+            placed = _place(here)
             tally = self.current[meaning] = Tally(meaning, 0, 0, placed, [], placed)
         tally.count += 1
-        kind = meaning.kind
         if tally.count <= _SAMPLES:
-            tally.last = self._place(batch, record, file, counted_lines)
+            tally.last = _place(here)
             tally.samples.append(tally.last)
         else:
-            self._pending[meaning] = (batch, record, file, counted_lines)
+            self._pending[meaning] = here
+        kind = meaning.kind
         if kind is Kind.FAILURE or kind is Kind.SYMPTOM:
             tally.since_start = self.start_count
             tally.clean_pings = 0
-            if not 0 <= record[0] - self._cycle < _CYCLE:
+            self._failing.add(meaning)
+            if not 0 <= when - self._cycle < _CYCLE:
                 tally.leads += 1
-                self._cycle = record[0]
-            if meaning.state is None and meaning.signature.id not in _TOLD:
-                return
-        self._tell(meaning, batch, record, file, counted_lines)
+                self._cycle = when
+        if meaning.state is not None:
+            self._state(meaning.state, here)
+        told = _TOLD.get(meaning.signature.id)
+        if told in _LATE:
+            self._late[meaning.signature.id] = here
+        elif told is not None:
+            getattr(self, told)(here)
+        if meaning.signature.proves:
+            self._proves(meaning, here)
 
     def settle(self) -> None:
-        """Take what must be kept out of the batches seen so far, so that they can be forgotten."""
-        for meaning, (batch, record, file, counted) in self._pending.items():
-            tally = self.current.get(meaning) or self.history.get(meaning)
-            if tally is not None:
-                tally.last = self._place(batch, record, file, counted)
+        """Take what must be kept out of the batch fed last, so that it can be forgotten."""
+        lines = _Lines()
+        for meaning, here in sorted(self._pending.items(), key=lambda item: item[1][1][2]):
+            self.current[meaning].last = _place(here, lines)
         self._pending.clear()
+        if self._good:
+            self.good = (self._good[1][1], _place(self._good))
+            self._good = None
+        self._flush()
 
-    @staticmethod
-    def _place(batch: Batch, record: Record, file: str, counted_lines: bool) -> Placed:
-        begin, end = record[2:]
-        line = batch.line_at(begin) if counted_lines else None
-        return Placed(record[0], batch.entry(begin, end).lstrip(b"\n"), file, line)
+    def _flush(self) -> None:
+        """Hear those entries of which only the newest counts."""
+        late, self._late = self._late, {}
+        for name, here in late.items():
+            getattr(self, _TOLD[name])(here)
 
-    def _tell(self, meaning: Meaning, batch: Batch, record: Record, file: str, counted: bool) -> None:
-        """What an entry changes."""
-        signature = meaning.signature
-        kind, state = meaning.kind, meaning.state
-        special = _TOLD.get(signature.id)
-        if kind is Kind.NOISE and state is None:
-            return
-        placed = self._place(batch, record, file, counted)
-        if special:
-            values = dict(self.signatures.captures(meaning, parse_entry(text_of(placed.entry)).body))
-            getattr(self, special)(placed, values)
-        if state:
-            self._state(state, meaning, placed)
-        if signature.proves:
-            self._recover(signature.proves)
-        if kind is Kind.GOOD:
-            self.good = (meaning, placed)
-            if "ssmmessages" in signature.proves or "ssm:UpdateInstanceInformation" in signature.proves:
+    def _values(self, here: Here) -> dict[str, str]:
+        return dict(self.signatures.captures(here[1][1], parse_entry(text_of(_place(here).entry)).body))
+
+    def _proves(self, meaning: Meaning, here: Here) -> None:
+        if self._failing:
+            self._recover(meaning.signature.proves)
+        if meaning.kind is Kind.GOOD:
+            self._good = here
+            if (
+                "ssmmessages" in meaning.signature.proves
+                or "ssm:UpdateInstanceInformation" in meaning.signature.proves
+            ):
                 self.hibernating = False
                 self._recover_host()
 
-    def _state(self, state: tuple[str, str], meaning: Meaning, placed: Placed) -> None:
+    def _state(self, state: tuple[str, str], here: Here) -> None:
         aspect, value = state
         if value.startswith("{"):
-            value = dict(self.signatures.captures(meaning, parse_entry(text_of(placed.entry)).body)).get(
-                "value", ""
-            )
+            value = self._values(here).get("value", "")
         if not self.states or self.states[-1][:2] != (aspect, value):
-            self.states.append((aspect, value, placed))
+            self.states.append((aspect, value, _place(here)))
         if aspect == "channel" and value != "mds-paused":
             self.channel = {"open": "ssmmessages"}.get(value, value)
         elif aspect == "identity":
@@ -171,48 +203,39 @@ class Story:
     # -- what is over --------------------------------------------------------------------------------------
 
     def _recover(self, proves: tuple[str, ...]) -> None:
-        for meaning, tally in list(self.current.items()):
-            if meaning.area in proves and tally.meaning.kind in (Kind.FAILURE, Kind.SYMPTOM):
-                self._retire(meaning)
+        for meaning in [meaning for meaning in self._failing if meaning.area in proves]:
+            self._retire(meaning)
 
     def _recover_host(self) -> None:
         """What failed on the host before this start and not since is over, once the agent works."""
-        for meaning, tally in list(self.current.items()):
-            if meaning.area == "host" and tally.since_start < self.start_count:
+        for meaning in [meaning for meaning in self._failing if meaning.area == "host"]:
+            if self.current[meaning].since_start < self.start_count:
                 self._retire(meaning)
 
     def _retire(self, meaning: Meaning) -> None:
-        pending = self._pending.pop(meaning, None)
+        self._failing.discard(meaning)
         tally = self.current.pop(meaning)
-        if pending:
-            tally.last = self._place(*pending)
+        if here := self._pending.pop(meaning, None):
+            tally.last = _place(here)
         older = self.history.get(meaning)
         if older:
             older.add(tally)
         else:
             self.history[meaning] = tally
 
-    def _health_report(self, placed: Placed, _values: dict[str, str]) -> None:
+    def _health_report(self, _here: Here) -> None:
         """A health ping whose failure the service answers is always logged: two clean ones prove it over."""
-        for meaning, tally in list(self.current.items()):
-            if (
-                meaning.operation is not None
-                and meaning.operation.id == "health.ping"
-                and meaning.leg == "service"
-            ):
-                tally.clean_pings += 1
-                if tally.clean_pings > 2:
+        for meaning in [m for m in self._failing if m.operation and m.operation.id == "health.ping"]:
+            if meaning.leg is Leg.SERVICE:
+                self.current[meaning].clean_pings += 1
+                if self.current[meaning].clean_pings > 2:
                     self._retire(meaning)
 
     def close(self, newest: float) -> None:
         """The end of the logs, whose newest entry is of that time."""
         self.settle()
-        for meaning, tally in list(self.current.items()):
-            if (
-                meaning.area.startswith("ec2messages")
-                and newest - tally.last.when > _STALE_POLL
-                and self._polling()
-            ):
+        for meaning in [m for m in self._failing if m.area.startswith("ec2messages")]:
+            if newest - self.current[meaning].last.when > _STALE_POLL and self._polling():
                 self._retire(meaning)
 
     def _polling(self) -> bool:
@@ -220,62 +243,55 @@ class Story:
 
     # -- what single entries tell --------------------------------------------------------------------------
 
-    def _starts_anew(self, placed: Placed, _values: dict[str, str]) -> None:
+    def _starts_anew(self, here: Here) -> None:
+        self._flush()
         if self.starts and not self.starts[-1].outcome:
             self.starts[-1].outcome = "ended"
-        self.starts.append(_Start(placed))
+        for meaning in [m for m in self.current if m.kind in _OF_ONE_RUN]:
+            self._retire(meaning)
+        self.starts.append(_Start(_place(here)))
         self.start_count += 1
         self.channel = None
         self.hibernating = False
         self.announced = None
-        self.proxy, self.proxy_at = {}, placed
+        self.proxy, self.proxy_at = {}, _place(here)
 
-    def _tells_version(self, placed: Placed, values: dict[str, str]) -> None:
-        version = values.get("version")
+    def _tells_version(self, here: Here) -> None:
+        version = self._values(here).get("version")
         if not self.starts or self.starts[-1].version or self.starts[-1].outcome:
             proxy, proxy_at = self.proxy, self.proxy_at
-            self._starts_anew(placed, values)
+            self._starts_anew(here)
             self.proxy, self.proxy_at = proxy, proxy_at
         self.starts[-1].version = version
         self._saw_version(version)
 
     def _saw_version(self, version: str | None) -> None:
-        if version and len(self.versions) < 64:
+        if version and len(self.versions) < _KEPT_VALUES:
             self.versions.pop(version, None)
             self.versions[version] = None
 
-    def _tells_running(self, _placed: Placed, values: dict[str, str]) -> None:
-        self._saw_version(values.get("version"))
+    def _tells_running(self, here: Here) -> None:
+        version = self._values(here).get("version")
+        self._saw_version(version)
         if self.starts and not self.starts[-1].version:
-            self.starts[-1].version = values.get("version")
+            self.starts[-1].version = version
 
-    def _tells_proxy(self, _placed: Placed, values: dict[str, str]) -> None:
+    def _tells_proxy(self, here: Here) -> None:
+        values = self._values(here)
         name = values.get("variable", "").lower()
         if name and self.proxy_at is not None:
             self.proxy[name] = values.get("value", "")
 
-    def _tells_instance(self, _placed: Placed, values: dict[str, str]) -> None:
-        self.identity = values.get("instance", self.identity)
+    def _tells_instance(self, here: Here) -> None:
+        self.identity = self._values(here).get("instance", self.identity)
 
-    def _start_fails(self, _placed: Placed, _values: dict[str, str]) -> None:
+    def _start_fails(self, _here: Here) -> None:
         if self.starts:
             self.starts[-1].outcome = "failed"
 
-    def _announces(self, placed: Placed, values: dict[str, str]) -> None:
-        delay = None
-        try:
-            if "delay" in values:
-                delay = go_duration(values["delay"])
-            elif "minutes" in values:
-                delay = timedelta(minutes=float(values["minutes"]))
-            elif "seconds" in values:
-                delay = timedelta(
-                    seconds=float(values["seconds"]) * (60 if values.get("unit") == "minutes" else 1)
-                )
-        except (ValueError, OverflowError):
-            return
-        if delay is not None:
-            self.announced = (placed, delay)
+    def _announces(self, here: Here) -> None:
+        if delay := _delay(self._values(here)):
+            self.announced = (_place(here), delay)
 
     # -- asking --------------------------------------------------------------------------------------------
 
@@ -362,6 +378,7 @@ class Story:
         return ProxyBlock(values[0], values[1], values[2], self.event(self.proxy_at))
 
 
+_OF_ONE_RUN = (Kind.GOOD, Kind.STATE, Kind.STOP, Kind.RETRY, Kind.NOISE)
 _TOLD = {
     "start.proxy-block": "_starts_anew",
     "start.core": "_tells_version",
@@ -378,6 +395,21 @@ _TOLD = {
     "retry.hibernation": "_announces",
 }
 """Signatures whose entries tell the story something of their own, and who listens."""
+
+
+_LATE = frozenset({"_tells_running", "_tells_instance", "_announces"})
+"""Listeners to whom only the newest word counts."""
+
+
+def _delay(values: dict[str, str]) -> timedelta | None:
+    try:
+        if "delay" in values:
+            return go_duration(values["delay"])
+        if "minutes" in values:
+            return timedelta(minutes=float(values["minutes"]))
+        return timedelta(seconds=float(values["seconds"]) * (60 if values.get("unit") == "minutes" else 1))
+    except (KeyError, ValueError, OverflowError):
+        return None
 
 
 def local_time(when: float) -> datetime:

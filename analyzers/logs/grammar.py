@@ -151,8 +151,9 @@ _SYSLOG = re.compile(
 )
 _STDLIB = re.compile(rb"^(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d)(?:\.\d{1,9})? ")
 _CONSOLE = re.compile(
-    rb"(?:Error (?:occurred|parsing)|Initializing new seelog|New Seelog|Found config file|Applying config|seelog internal"
-    rb"|Failed to (?:unmarshal|create|write|load)|panic: |fatal error: |runtime: |Using AWS credentials|datastore file)"
+    rb"Error (?:occurred|parsing)|Initializing new seelog|New Seelog|Found config file|Applying config|"
+    rb"seelog internal|Failed to (?:unmarshal|create|write|load)|panic: |fatal error: |runtime: |"
+    rb"Using AWS credentials|datastore file"
 )
 _NO_TIME = b"0000-00-00 00:00:00 "
 _Rewrite = Callable[[bytes], bytes]
@@ -199,7 +200,8 @@ _CUSTOM_TIME = re.compile(
     rb"(\d{4})[-/.](\d\d)[-/.](\d\d)[T _](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(?:Z|[+-]\d\d:?\d\d)?"
 )
 _CUSTOM_LEVEL = re.compile(
-    rb"(?i)(?:^|[\[<(|\s=\"])(trace|trc|debug|dbg|info|inf|warning|warn|wrn|error|err|critical|crt|crit)(?=$|[\]>)|\s:,\"])"
+    rb"(?i)(?:^|[\[<(|\s=\"])(trace|trc|debug|dbg|info|inf|warning|warn|wrn|error|err|critical|crt|crit)"
+    rb"(?=$|[\]>)|\s:,\"])"
 )
 _LEVEL_NAMES = {
     b"TR": b"TRACE",

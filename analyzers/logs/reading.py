@@ -21,6 +21,7 @@ from collector.errors import EvidenceError
 from collector.evidence import Evidence, Status
 
 _MAIN = ("agent", "worker", "hibernate", "other")
+_COVERING = ("agent", "worker", "other")
 _TWINS = ("errors", "journal")
 """Logs that mostly repeat the main ones: only what lies outside of their span is news."""
 _AUDIT_LIMIT = 1 << 20
@@ -47,6 +48,7 @@ class _Seen:
 
     source: Source
     scanned: Scanned
+    ended: bool = False
     note: str = ""
 
 
@@ -61,12 +63,7 @@ class _Reader:
 
     def read(self) -> LogReading:
         sources = sources_of(self.evidence)
-        self._fold([self._records(sources[role]) for role in _MAIN if role in sources])
-        spans = [(s.scanned.earliest, s.scanned.latest) for s in self.seen if s.scanned.earliest is not None]
-        known = [(first, last) for first, last in spans if first is not None and last is not None]
-        for role in _TWINS:
-            if role in sources:
-                self._fold([self._news(sources[role], known)])
+        self._fold([self._records(sources[role]) for role in (*_MAIN, *_TWINS) if role in sources])
         newest = max((s.scanned.latest for s in self.seen if s.scanned.latest is not None), default=0.0)
         self.story.close(newest)
         return self._reading(sources)
@@ -79,8 +76,28 @@ class _Reader:
             if batch is not previous:
                 self.story.settle()
                 previous = batch
-            feed(batch, record, source.name, counted_lines=source.first_line is not None)
+            if source.role in _TWINS and self._is_told_already(batch, record):
+                continue
+            feed(batch, record, source.name, counted=source.first_line is not None)
         self.story.settle()
+
+    def _is_told_already(self, batch: Batch, record: Record) -> bool:
+        """Whether the main logs hold this entry of a twin too: if they cover its time, and it has one.
+
+        The streams are merged by time, so a main log that has begun and not ended covers the moment.
+        """
+        if (
+            batch.text[record[2] : record[2] + 4] == b"0000"
+            or not batch.text[record[2] : record[2] + 1].isdigit()
+        ):
+            return False
+        for seen in self.seen:
+            scanned = seen.scanned
+            if seen.source.role in _COVERING and scanned.earliest is not None and scanned.latest is not None:
+                until = scanned.latest if seen.ended else float("inf")
+                if scanned.earliest - 1 <= record[0] <= until + 1:
+                    return True
+        return False
 
     def _records(self, sources: list[Source]) -> Iterator[tuple[Batch, Record, Source]]:
         for source in sources:
@@ -97,15 +114,6 @@ class _Reader:
                 self.notes.append(
                     say("{file} could not be read to its end: {error}", file=source.name, error=error)
                 )
-
-    def _news(
-        self, sources: list[Source], known: list[tuple[float, float]]
-    ) -> Iterator[tuple[Batch, Record, Source]]:
-        """The entries that the main logs cannot hold: of another time, or without one (console messages)."""
-        for batch, record, source in self._records(sources):
-            timeless = batch.text[record[2] : record[2] + 4] == b"0000"
-            if timeless or not any(first - 1 <= record[0] <= last + 1 for first, last in known):
-                yield batch, record, source
 
     # -- putting it together -------------------------------------------------------------------------------
 

@@ -90,7 +90,6 @@ class Scanner:
         self._numbers = tuple(number.encode() for number in signatures.numbers)
         self._known: dict[bytes, Meaning | _Verdict | None] = {}
         self._by_shape: dict[tuple[bytes, int], Meaning | _Verdict | None] = {}
-        self._meanings: dict[Meaning, Meaning] = {}
         self._minutes: dict[bytes, float] = {}
 
     def scan(self, blocks: Iterable[bytes], scanned: Scanned, first_line: int = 1) -> Iterator[Batch]:
@@ -179,8 +178,7 @@ class Scanner:
 
     def _classify(self, entry: bytes) -> Meaning | None:
         parsed = parse_entry(text_of(entry))
-        found = self._signatures.classify(parsed.level, parsed.body)
-        return self._meanings.setdefault(found, found) if found is not None else None
+        return self._signatures.classify(parsed.level, parsed.body)
 
     def _when(self, entry: bytes) -> float | None:
         """The time of an entry, in seconds."""

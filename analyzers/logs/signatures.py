@@ -86,34 +86,33 @@ class Signature:
         return self.pattern.search(text) if self.literal in text else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Meaning:
-    """What one entry means: what makes two entries the same sighting."""
+    """What one entry means. There is one object for all entries that mean the same: they are one
+    sighting."""
 
     signature: Signature
     operation: Signature | None
     leg: Leg | None
     target: str
+    kind: Kind
+    area: str
+    """What must prove to work for this to be over."""
+    state: tuple[str, str] | None
 
-    @property
-    def kind(self) -> Kind:
-        if self.operation is not None and self.operation.kind is not None:
-            return self.operation.kind
-        return self.signature.kind or Kind.FAILURE
 
-    @property
-    def area(self) -> str:
-        """What must prove to work for this to be over."""
-        if self.signature.area or self.signature.axis is Axis.ENTRY:
-            return self.signature.area or self.target
-        if self.operation is None:
-            return self.target
-        answered = self.leg is Leg.SERVICE and self.operation.action
-        return self.operation.area or (self.operation.action if answered else self.target)
+def _meaning(signature: Signature, operation: Signature | None, leg: Leg | None, target: str) -> Meaning:
+    kind = (operation.kind if operation else None) or signature.kind or Kind.FAILURE
+    state = signature.state or (operation.state if operation else None)
+    return Meaning(signature, operation, leg, target, kind, _area(signature, operation, leg, target), state)
 
-    @property
-    def state(self) -> tuple[str, str] | None:
-        return self.signature.state or (self.operation.state if self.operation else None)
+
+def _area(signature: Signature, operation: Signature | None, leg: Leg | None, target: str) -> str:
+    if signature.area or operation is None:
+        return signature.area or target
+    if operation.area:
+        return operation.area
+    return operation.action if leg is Leg.SERVICE and operation.action else target
 
 
 _URL = re.compile(
@@ -144,6 +143,7 @@ class Signatures:
         self.failures = tuple(s for s in self.all if s.axis is Axis.FAILURE and not s.generic)
         self.generic_failures = tuple(s for s in self.all if s.axis is Axis.FAILURE and s.generic)
         own = {*_OWN_NUMBERS, *(s.context for s in self.all if any(char.isdigit() for char in s.context))}
+        self._meanings: dict[tuple[str, str, Leg | None, str], Meaning] = {}
         self.numbers = tuple(sorted(own.union(*(s.numbers for s in self.all))))
         """Every text with digits that a verdict may depend on, its digits written as ``0``."""
 
@@ -154,15 +154,23 @@ class Signatures:
         """
         for entry in self.entries:
             if entry.applies(level, body) and entry.search(body):
-                return Meaning(entry, None, entry.leg, entry.target)
+                return self._one(entry, None, entry.leg, entry.target)
         operation = next((s for s in self.operations if s.applies(level, body) and s.search(body)), None)
         if operation is None and level not in _SPEAKING:
             return None
         leg, target = _way(body, operation)
         failure = self._deepest(level, body, leg)
         if failure is not None:
-            return Meaning(failure, operation, failure.leg or leg, target)
-        return Meaning(operation, operation, leg, target) if operation is not None else None
+            return self._one(failure, operation, failure.leg or leg, target)
+        return self._one(operation, operation, leg, target) if operation is not None else None
+
+    def _one(
+        self, signature: Signature, operation: Signature | None, leg: Leg | None, target: str
+    ) -> Meaning:
+        key = signature.id, operation.id if operation else "", leg, target
+        if key not in self._meanings:
+            self._meanings[key] = _meaning(signature, operation, leg, target)
+        return self._meanings[key]
 
     def _deepest(self, level: str, body: str, leg: Leg) -> Signature | None:
         segments = body.split("caused by: ")[::-1] if "caused by: " in body else [body]
@@ -206,11 +214,8 @@ def _way(body: str, operation: Signature | None) -> tuple[Leg, str]:
 
 
 def _last_url(body: str) -> str | None:
-    last = None
-    if "://" in body:
-        for last in _URL.finditer(body):
-            pass
-    return (last[1] or last[2]) if last else None
+    urls = _URL.findall(body) if "://" in body else []
+    return (urls[-1][0] or urls[-1][1]) if urls else None
 
 
 def _service(host: str) -> str:
