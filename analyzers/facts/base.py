@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -21,15 +22,18 @@ from typing import Generic, TypeAlias, TypeVar
 from analyzers.diagnosis import Citation
 from analyzers.text import Message
 from collector.evidence.model import Status
-from collector.evidence.records import Record
+from collector.evidence.records import Record, parse_records
 
 T = TypeVar("T")
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 IPNetwork: TypeAlias = IPv4Network | IPv6Network
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 18
 """More than any probe may print; what lies behind is not read."""
-MAX_LINES = 20_000
+MAX_LINES = 8_192
+MAX_RECORDS = 1_024
+MAX_LINE = 4_096
+"""Characters of one line; what lies behind is not read, so that no pattern meets a line without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ def decode(output: bytes) -> str:
 def lines_of(output: bytes, source: str) -> Iterator[Line]:
     """Every line that is not blank, numbered from 1 as the host printed them."""
     for number, text in enumerate(decode(output).split("\n")[:MAX_LINES], 1):
-        text = text.removesuffix("\r")
+        text = text[:MAX_LINE].removesuffix("\r")
         if text.strip():
             yield Line(source, text, number)
 
@@ -131,6 +135,11 @@ def sections_of(output: bytes, source: str) -> Iterator[Section]:
             body.append(line)
     if head is not None:
         yield Section(head.text[2:].strip(), head, tuple(body))
+
+
+def records_of(output: bytes) -> Iterator[Record]:
+    """The records of an output; more than ``MAX_RECORDS`` no probe prints."""
+    return itertools.islice(parse_records(output), MAX_RECORDS)
 
 
 def record_line(record: Record, source: str, *keys: str) -> Line:

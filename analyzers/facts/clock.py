@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from analyzers.facts.base import Line, epoch, number, record_line, utc
-from collector.evidence.records import parse_records
+from analyzers.facts.base import Line, epoch, number, record_line, records_of, utc
 
 SIGV4_TOLERANCE = timedelta(minutes=5)
 """How far a signature's time may be from AWS's clock."""
@@ -68,7 +67,7 @@ class ClockComparison:
 
 def parse_clock(output: bytes, source: str = "probes/clock") -> HostClock | None:
     """Of the ``clock`` probe; ``None`` where it holds no record."""
-    record = next(parse_records(output), None)
+    record = next(records_of(output), None)
     if record is None:
         return None
     uptime = number(record.get("uptime"))

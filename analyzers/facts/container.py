@@ -14,7 +14,7 @@ from analyzers.facts.agent_config import (
     parse_identity_config,
     parse_seelog,
 )
-from analyzers.facts.base import Fact, Known, T, Unknown
+from analyzers.facts.base import MAX_BYTES, Fact, Known, T, Unknown
 from analyzers.facts.clock import COLLECTION, NO_TIME, ClockComparison, HostClock, Skew, parse_clock
 from analyzers.facts.disk import Disk, Mounts, parse_df, parse_mounts
 from analyzers.facts.endpoints import Endpoint, parse_endpoint
@@ -363,10 +363,11 @@ class Facts:
         failed_empty = result.status in (Status.TIMEOUT, Status.ERROR) and not result.output.strip()
         if result.status not in _READABLE or failed_empty:
             return Unknown(_reason(result), source, result.status)
-        value = parse(result.output, source)
+        value = parse(result.output[:MAX_BYTES], source)
         if value is None:
             return Unknown("the output says nothing that can be read", source, result.status)
-        return Known(value, source, result.status is Status.OK)
+        complete = result.status is Status.OK and len(result.output) <= MAX_BYTES
+        return Known(value, source, complete)
 
     def _skews(self) -> list[Skew]:
         """The host's clock less ours, IMDS's and the endpoints'."""

@@ -9,9 +9,19 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from analyzers.facts.base import IPAddress, Line, address, http_date, integer, number, record_line, utc
+from analyzers.facts.base import (
+    IPAddress,
+    Line,
+    address,
+    http_date,
+    integer,
+    number,
+    record_line,
+    records_of,
+    utc,
+)
 from analyzers.facts.hosts import HostsEntry, HostsFile, Resolvers
-from collector.evidence.records import Record, parse_records
+from collector.evidence.records import Record
 
 _Staged = TypeVar("_Staged", "TcpAttempt", "TlsHandshake", "HttpAnswer")
 
@@ -247,7 +257,7 @@ def parse_endpoint(
 
     The hosts file tells which lines override the name, resolv.conf whether there is a nameserver at all.
     """
-    records = [r for r in parse_records(output) if r.get("outcome") != "skipped"]
+    records = [r for r in records_of(output) if r.get("outcome") != "skipped"]
     head = next((r for r in records if r.name == "endpoint" and r.get("host")), None)
     if head is None:
         return None

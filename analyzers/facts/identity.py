@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from analyzers.facts.base import Line, epoch, record_line
-from collector.evidence.records import parse_records
+from analyzers.facts.base import Line, epoch, record_line, records_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class StrayCredentials:
 
 def parse_registration(output: bytes, source: str = "probes/registration") -> Registration:
     """Of the ``registration`` probe; without a record of that name there is no registration."""
-    records = {record.name: record for record in parse_records(output)}
+    records = {record.name: record for record in records_of(output)}
     vault = records["vault"].all("file") if "vault" in records else ()
     record = records.get("registration")
     if record is None:
@@ -80,6 +79,6 @@ def parse_stray_credentials(
             epoch(record.get("modified")),
             record.get("mode"),
         )
-        for record in parse_records(output)
+        for record in records_of(output)
         if record.name and record.fields
     )

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from analyzers.facts.base import Line, http_date, integer, number, record_line, utc
-from collector.evidence.records import Record, parse_records
+from analyzers.facts.base import Line, http_date, integer, number, record_line, records_of, utc
+from collector.evidence.records import Record
 
 
 class ImdsState(StrEnum):
@@ -164,7 +164,7 @@ def parse_imds(output: bytes, source: str = "probes/imds", *, expected_id: str |
     answer is an impostor's.
     """
     answers: dict[str, ImdsAnswer] = {}
-    for record in parse_records(output):
+    for record in records_of(output):
         if record.name and record.get("outcome") != "skipped":
             answers.setdefault(record.name, _answer(record, source))
     proxied = answers.pop("proxied", None)

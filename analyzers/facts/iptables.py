@@ -171,9 +171,31 @@ class _Walk:
 
 
 _PASSING = frozenset(
-    ("LOG", "NFLOG", "ULOG", "MARK", "CONNMARK", "SECMARK", "CONNSECMARK", "TCPMSS", "TOS", "DSCP", "TTL", "CT",
-     "NOTRACK", "AUDIT", "TRACE", "CLASSIFY", "CHECKSUM", "SET", "TCPOPTSTRIP", "RATEEST", "HL", "LED")
-)  # fmt: skip
+    (
+        "LOG",
+        "NFLOG",
+        "ULOG",
+        "MARK",
+        "CONNMARK",
+        "SECMARK",
+        "CONNSECMARK",
+        "TCPMSS",
+        "TOS",
+        "DSCP",
+        "TTL",
+        "CT",
+        "NOTRACK",
+        "AUDIT",
+        "TRACE",
+        "CLASSIFY",
+        "CHECKSUM",
+        "SET",
+        "TCPOPTSTRIP",
+        "RATEEST",
+        "HL",
+        "LED",
+    )
+)
 """Targets after which the packet goes on to the next rule."""
 
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from analyzers.facts.base import Line, integer, lines_of, record_line, utc
-from collector.evidence.records import Record, parse_records
+from analyzers.facts.base import Line, integer, lines_of, record_line, records_of, utc
+from collector.evidence.records import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _exhausted(used: int | None, limit: int | None) -> bool | None:
 
 def parse_inotify(output: bytes, source: str = "probes/inotify") -> Inotify | None:
     """Of the ``inotify`` probe."""
-    record = next(parse_records(output), None)
+    record = next(records_of(output), None)
     if record is None:
         return None
     keys = ("max_user_watches", "max_user_instances", "max_queued_events", "root_watches", "root_instances")
@@ -116,7 +116,7 @@ def parse_file_limits(output: bytes, source: str = "probes/fd-limits") -> FileLi
     """Of the ``fd-limits`` probe; a limit that is no number (``unlimited``) is none."""
     system: Record | None = None
     processes = []
-    for record in parse_records(output):
+    for record in records_of(output):
         pid = integer(record.name.removeprefix("pid "))
         if record.name == "system":
             system = record

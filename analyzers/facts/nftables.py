@@ -53,7 +53,8 @@ class Table:
 
 _TOKEN = re.compile(r'"[^"]*"?|[{},;]|[^\s{},;"]+')
 _BASE = re.compile(
-    r"type \w+ hook (?P<hook>\w+)(?: device \S+)? priority (?P<priority>[a-z]*) ?(?P<offset>[+-]? ?[0-9]{0,6});"
+    r"type \w+ hook (?P<hook>\w+)(?: device \S+)? "
+    r"priority (?P<priority>[a-z]*) ?(?P<offset>[+-]? ?[0-9]{0,6});"
     r"(?: policy (?P<policy>\w+);)?"
 )
 
@@ -180,9 +181,22 @@ class _Walk:
 
 
 _VERDICTS = frozenset(
-    ("accept", "drop", "reject", "return", "jump", "goto", "dnat", "redirect", "snat", "masquerade", "queue", "xt",
-     "vmap")
-)  # fmt: skip
+    (
+        "accept",
+        "drop",
+        "reject",
+        "return",
+        "jump",
+        "goto",
+        "dnat",
+        "redirect",
+        "snat",
+        "masquerade",
+        "queue",
+        "xt",
+        "vmap",
+    )
+)
 
 
 _FITTING = {

@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import total_ordering
 
-from analyzers.facts.base import Line, lines_of, record_line
-from collector.evidence.records import parse_records
+from analyzers.facts.base import Line, lines_of, record_line, records_of
 
 
 @total_ordering
@@ -94,7 +93,7 @@ def parse_packages(output: bytes, source: str = "probes/packages") -> Packages:
                 record.get("state", "installed"),
                 record.get("path"),
             )
-            for record in parse_records(output)
+            for record in records_of(output)
             if record.name
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 
 from analyzers.facts.addresses import Addresses, Interface, InterfaceAddress, Neighbour
@@ -27,7 +28,7 @@ _REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Routing:
     """Routes, rules and addresses together."""
 
@@ -73,6 +74,7 @@ class Routing:
 
     def _walk(self, target: IPAddress, source: IPAddress | None) -> Lookup:
         rules = self.rules or STANDARD_RULES
+        best: dict[str, Route | None] = {}
         sure = True
         skip_to = -1
         for rule in rules:
@@ -89,7 +91,9 @@ class Routing:
                 continue
             if rule.action in _REFUSALS:
                 return Lookup(target, _REFUSALS[rule.action], None, rule, sure)
-            route = self._best(rule.table, target)
+            if rule.table not in best:
+                best[rule.table] = self._best(rule.table, target)
+            route = best[rule.table]
             if route is None or route.kind is RouteKind.THROW or _suppressed(rule, route):
                 continue
             return Lookup(target, _outcome(route), route, rule, sure)
@@ -116,7 +120,7 @@ class Routing:
 
     # What it should be -----------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def connected(self) -> tuple[IPNetwork, ...]:
         """The networks that the host reaches without a gateway; loopback and link-local left out.
 
@@ -165,7 +169,7 @@ class Routing:
                 return gateway
         return None
 
-    @property
+    @cached_property
     def primary(self) -> Interface | None:
         """The interface of the first ENI, as far as the host can tell: the one of the preferred default route
         that is a real device with an IPv4 address, else the first such interface."""
@@ -186,7 +190,7 @@ class Routing:
             return self.primary.name if self.primary else None
         return next((device for route in self.default_routes() for device in route.devices), None)
 
-    @property
+    @cached_property
     def vpc_router(self) -> IPAddress | None:
         """The base of the primary interface's network plus one, where AWS puts the router of every subnet."""
         own = next(iter(_addresses(self.primary, 4)), None)
@@ -194,7 +198,7 @@ class Routing:
             return None
         return own.interface.network.network_address + 1
 
-    @property
+    @cached_property
     def expected_gateway(self) -> IPAddress | None:
         """The next hop that 169.254.169.254 should have: the gateway of the default route on the primary
         interface, or, without one, the VPC router."""

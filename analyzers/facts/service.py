@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from analyzers.facts.base import Line, Section, integer, record_line, sections_of
-from collector.evidence.records import Record, parse_records
+from analyzers.facts.base import Line, Section, integer, record_line, records_of, sections_of
+from collector.evidence.records import Record
 
 
 class ServiceState(StrEnum):
@@ -148,7 +148,7 @@ _ENDINGS = {"1": "exited", "2": "killed", "3": "dumped"}
 
 def parse_service(output: bytes, source: str = "probes/service") -> Service:
     """Of the ``service`` probe: one record per unit."""
-    return Service(tuple(_unit(record, source) for record in parse_records(output) if record.name))
+    return Service(tuple(_unit(record, source) for record in records_of(output) if record.name))
 
 
 def _unit(record: Record, source: str) -> Unit:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from analyzers.facts.base import Line, integer, lines_of, record_line
-from collector.evidence.records import parse_records
+from analyzers.facts.base import Line, integer, lines_of, record_line, records_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ _MACHINES = ("x86_64", "aarch64", "i686", "i386", "armv7l", "amd64", "arm64")
 
 def parse_whoami(output: bytes, source: str = "probes/whoami") -> Whoami | None:
     """Of the ``whoami`` probe."""
-    record = next(parse_records(output), None)
+    record = next(records_of(output), None)
     if record is None:
         return None
     user, login, privilege = (record.get(key) for key in ("user", "login", "privilege"))
@@ -135,7 +134,7 @@ def parse_whoami(output: bytes, source: str = "probes/whoami") -> Whoami | None:
 
 def parse_virtualization(output: bytes, source: str = "probes/virtualization") -> Virtualization | None:
     """Of the ``virtualization`` probe."""
-    record = next(parse_records(output), None)
+    record = next(records_of(output), None)
     if record is None:
         return None
     keys = ("vendor", "product", "uuid", "asset_tag", "hypervisor", "container")
@@ -144,7 +143,7 @@ def parse_virtualization(output: bytes, source: str = "probes/virtualization") -
 
 def parse_security(output: bytes, source: str = "probes/security") -> Security | None:
     """Of the ``security`` probe."""
-    record = next(parse_records(output), None)
+    record = next(records_of(output), None)
     if record is None:
         return None
     modules = ("selinux", "apparmor", "fapolicyd")
