@@ -15,7 +15,7 @@ from analyzers import story
 from analyzers.causes import every_rule
 from analyzers.causes.case import Case
 from analyzers.causes.catalogue import Catalogue, CauseText
-from analyzers.causes.rule import Exclusion, Finding, Rule
+from analyzers.causes.rule import OURS, Exclusion, Finding, Rule, Told
 from analyzers.causes.texts import message, steps
 from analyzers.diagnosis import (
     Confidence,
@@ -33,6 +33,7 @@ from analyzers.graph import Folding, Root, fold
 from analyzers.looks import next_look
 from analyzers.proof import proof_of_health
 from analyzers.text import Message, say
+from collector.errors import TriageError
 from collector.evidence import Evidence, Manifest, Status
 
 
@@ -72,8 +73,11 @@ def judge(case: Case, rules: Iterable[Rule], catalogue: Catalogue) -> Diagnosis:
     findings: list[Finding] = []
     exclusions: list[Exclusion] = []
     for rule in rules:
-        for told in rule(case):
-            (findings if isinstance(told, Finding) else exclusions).append(told)  # type: ignore[arg-type]
+        for told in asked(rule, case):
+            if isinstance(told, Finding):
+                findings.append(told)
+            else:
+                exclusions.append(told)
     folding = fold(findings, exclusions, catalogue)
     proof = () if folding.roots else proof_of_health(case)
     causes = tuple(root_cause(case, root, catalogue) for root in folding.roots)
@@ -98,6 +102,20 @@ def judge(case: Case, rules: Iterable[Rule], catalogue: Catalogue) -> Diagnosis:
         last_good=case.logs.last_good.time if case.logs.last_good else None,
         rules=story.rule_set(),
     )
+
+
+def asked(rule: Rule, case: Case) -> tuple[Told, ...]:
+    """What one rule tells.
+
+    Raises:
+        TriageError: a third party's rule fails; the line names it and its package.
+    """
+    if rule.origin == OURS:
+        return tuple(rule(case))
+    try:
+        return tuple(rule(case))
+    except Exception as error:  # whatever foreign code raises
+        raise TriageError(f"the rule {rule.name} of {rule.origin} fails on this host: {error!r}") from error
 
 
 # The parts of the verdict --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from analyzers.causes import every_rule
 from analyzers.causes.catalogue import Catalogue, CauseText, catalogue
+from analyzers.causes.rule import OURS
 from analyzers.causes.texts import steps
 from analyzers.diagnosis import Owner, Step
 from analyzers.text import Message, say
@@ -52,7 +53,7 @@ def explain(slug: str) -> Explanation:
 
 def _explanation(text: CauseText) -> Explanation:
     own = [r for r in every_rule() if r.slug == text.slug]
-    rules = tuple(r.name if r.origin == "ssm-triage" else f"{r.name} ({r.origin})" for r in own)
+    rules = tuple(r.name if r.origin == OURS else f"{r.name} ({r.origin})" for r in own)
     title, what, seen = (say(_plain(words)) for words in (text.title, text.what, text.seen))
     mend, verify = steps(text.mend, _everything), steps(text.verify, _everything)
     return Explanation(

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from analyzers.causes.catalogue import Catalogue
 from analyzers.causes.rule import Exclusion, Finding
-from analyzers.diagnosis import Confidence
+from analyzers.diagnosis import Citation, Confidence
 
 WEIGHT = {Confidence.POSSIBLE: 0, Confidence.LIKELY: 1, Confidence.CERTAIN: 2}
 
@@ -89,12 +89,18 @@ def _merged(same: list[Finding]) -> Finding:
         values.update(finding.values)
     return replace(
         best,
-        evidence=tuple(dict.fromkeys(c for f in ordered for c in f.evidence)),
-        against=tuple(dict.fromkeys(c for f in ordered for c in f.against)),
+        evidence=_distinct(c for f in ordered for c in f.evidence),
+        against=_distinct(c for f in ordered for c in f.against),
         scope=best.scope,
         since=min(since, default=None),
         values=values,
     )
+
+
+def _distinct(citations: Iterable[Citation]) -> tuple[Citation, ...]:
+    """Each place once, in order."""
+    by_place = {(c.source, c.line, c.text): c for c in reversed(tuple(citations))}
+    return tuple(reversed(by_place.values()))
 
 
 def _rules_out(exclusion: Exclusion, finding: Finding) -> bool:

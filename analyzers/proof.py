@@ -31,7 +31,7 @@ def _by_log(case: Case) -> tuple[Citation, ...]:
     events = [state.event for state in (opened,) if state is not None] + ([good] if good else [])
     service = case.unit
     running = lines(service.at) if service is not None and service.state is ServiceState.RUNNING else ()
-    return (*dict.fromkeys(event.cite() for event in events), *running)
+    return (*(event.cite() for event in {id(e): e for e in events}.values()), *running)
 
 
 def _by_facts(case: Case) -> tuple[Citation, ...]:

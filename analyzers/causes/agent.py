@@ -75,7 +75,7 @@ def told_to_stop(case: Case) -> Iterator[Told]:
     if case.unit is not None or case.facts.processes.or_none() is not None:
         return
     start, stop = case.logs.last_start, case.last_state("process")
-    if stop is not None and start is not None and start.outcome == "stopped":
+    if stop is not None and start is not None and start.outcome == "stopped" and not any(case.failures()):
         yield Finding(
             "agent-stopped",
             LIKELY,

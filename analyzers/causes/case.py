@@ -9,11 +9,11 @@ from functools import cached_property
 
 from analyzers.causes.versions import Abilities, Change
 from analyzers.facts import Facts
-from analyzers.facts.base import Known, Unknown
+from analyzers.facts.base import Known, Line, Unknown
 from analyzers.facts.endpoints import Endpoint
 from analyzers.facts.imds import Imds
 from analyzers.facts.packages import Version
-from analyzers.facts.proxy import ProxySettings
+from analyzers.facts.proxy import ProxyLayer, ProxySettings, ProxyVariable
 from analyzers.facts.routing import IMDS, Routing
 from analyzers.facts.service import Unit
 from analyzers.logs.model import Leg, LogReading, Sighting, StateChange
@@ -101,18 +101,29 @@ class Case:
 
     @cached_property
     def proxy(self) -> ProxySettings | None:
-        """What the agent itself uses."""
+        """What the agent itself uses: by its environment, else as it printed them at its last start."""
         layers = self.facts.proxy.or_none()
-        return layers.agent if layers else None
+        seen = layers.agent if layers else None
+        return seen or self._printed_proxy
+
+    @property
+    def _printed_proxy(self) -> ProxySettings | None:
+        block = self.logs.proxy
+        if block is None:
+            return None
+        at = Line(f"logs/{block.event.file}", block.event.text, block.event.line)
+        told = {"http_proxy": block.http_proxy, "https_proxy": block.https_proxy, "no_proxy": block.no_proxy}
+        return ProxySettings(
+            ProxyLayer.PROCESS,
+            tuple(
+                ProxyVariable(at, k, v, ProxyLayer.PROCESS, block.event.file) for k, v in told.items() if v
+            ),
+        )
 
     @property
     def proxied(self) -> bool | None:
         """Whether the agent reaches the endpoints by a proxy; ``None``: not known."""
-        if self.proxy is not None:
-            return bool(self.proxy.variable("https_proxy"))
-        if self.logs.proxy is not None:
-            return bool(self.logs.proxy.https_proxy)
-        return None
+        return None if self.proxy is None else bool(self.proxy.variable("https_proxy"))
 
     @cached_property
     def connected(self) -> bool:

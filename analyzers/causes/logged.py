@@ -35,6 +35,8 @@ def supported(case: Case) -> Iterator[Told]:
         for slug in () if answered_now(case, sighting) else sighting.supports:
             by_slug.setdefault(slug, []).append(sighting)
     for slug, sightings in by_slug.items():
+        if all(confidence(s, slug) is POSSIBLE for s in sightings) and any(case.logs.excluding(slug)):
+            continue
         best = max(sightings, key=lambda s: (_rank(confidence(s, slug)), s.last.line or 0))
         yield Finding(
             slug,
@@ -106,4 +108,5 @@ def symptoms(case: Case) -> Iterator[Told]:
             yield Finding(symptom, POSSIBLE, (share(sighting),), since=sighting.first.time)
         if sighting.kind is Kind.SYMPTOM and "dhmc-not-ready" not in sighting.supports:
             for slug in sighting.supports:
-                yield Finding(slug, POSSIBLE, (share(sighting),), since=sighting.first.time)
+                if not any(case.logs.excluding(slug)):
+                    yield Finding(slug, POSSIBLE, (share(sighting),), since=sighting.first.time)

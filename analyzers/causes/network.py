@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 
 from analyzers.causes.case import SERVICES, Case
 from analyzers.causes.rule import Exclusion, Finding, Told, rule
@@ -19,6 +18,7 @@ from analyzers.causes.tools import (
 )
 from analyzers.causes.versions import Change
 from analyzers.diagnosis import Owner
+from analyzers.facts.base import number
 from analyzers.facts.endpoints import Endpoint, EndpointState
 from analyzers.facts.firewall import Fate, Judgement
 from analyzers.facts.routes import RouteOutcome
@@ -215,20 +215,15 @@ def told_apart(case: Case) -> Iterator[Told]:
 @rule("endpoint-unreachable", "logs")
 def slow_polls(case: Case) -> Iterator[Told]:
     """Polls of ec2messages that end after four time-outs of 20 s: its packets are dropped, silently."""
-    for sighting in case.logs.current:
-        seconds = [float(s) for s in sighting.captures.get("seconds", ()) if s.replace(".", "", 1).isdigit()]
-        blocked = [s for s in seconds if timedelta(seconds=75) < timedelta(seconds=s) < timedelta(seconds=90)]
-        if (
-            sighting.operation.startswith("mds")
-            and sighting.target == "ec2messages"
-            and len(blocked) > 1
-            and not case.endpoints
-        ):
-            values = {
-                "host": sighting.capture("host") or "ec2messages",
-                "address": sighting.capture("address") or "its address",
-                "how": "no answer",
-            }
+    proven = {target for s in case.logs.current for target in s.proves}
+    if case.endpoints or "ssmmessages" not in proven:
+        return
+    for sighting in case.logs.now("mds.slow-poll"):
+        blocked = [
+            s for s in map(number, sighting.captures.get("seconds", ())) if s is not None and 75 < s < 90
+        ]
+        if len(blocked) > 1:
+            values = {"host": "ec2messages", "address": "its address", "how": "no answer"}
             yield Finding(
                 "endpoint-unreachable",
                 LIKELY,

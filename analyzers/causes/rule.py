@@ -17,6 +17,8 @@ from analyzers.causes.catalogue import CauseText
 from analyzers.diagnosis import Citation, Confidence, Owner
 from analyzers.text import Message
 
+OURS = "ssm-triage"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -60,7 +62,8 @@ class Rule:
     """Names of facts, and ``logs``; the rule is asked where at least one of them is known.  Empty: always."""
     text: CauseText | None = None
     """Of a rule whose cause is not in the catalogue."""
-    origin: str = "ssm-triage"
+    origin: str = OURS
+    """The package that it comes from."""
 
     @property
     def name(self) -> str:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  log lines as the agent writes them
 """Small hosts to try rules on: a healthy one, as the probes print it, and what differs on a sick one."""
 
 from __future__ import annotations
@@ -161,7 +162,7 @@ ONLINE = """\
 2026-11-23 06:36:36.9970 INFO [CredentialRefresher] Credentials ready
 2026-11-23 06:36:38.0468 INFO [ssm-agent-worker] [MessageService] [MGSInteractor] Successfully opened websocket connection to: 10.77.100.13:443
 2026-11-23 06:36:38.0469 INFO [ssm-agent-worker] [MessageService] [MGSInteractor] SSM Connection channel status is set to ssmmessages
-"""  # noqa: E501  as the agent writes it
+"""
 HYBRID = START.replace("identity from EC2", "identity from OnPrem")
 
 
@@ -170,7 +171,7 @@ def registrar(error: str) -> str:
     return (
         START
         + f"2026-11-23 06:36:40.0000 ERROR [Registrar] failed to register identity: error calling RegisterManagedInstance API: {error}\n"
-    )  # noqa: E501
+    )
 
 
 def request_failed(error: str, host: str = "ssm.us-east-1.amazonaws.com") -> str:

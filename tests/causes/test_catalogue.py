@@ -6,27 +6,31 @@ import shutil
 import subprocess
 
 import pytest
+
 from analyzers.causes.catalogue import CauseText, catalogue
 from analyzers.causes.texts import gaps, message, steps
 from analyzers.explain import explain, listing, render
 from analyzers.graph import ORDER, _order
 from collector.errors import UsageError
 
-SLUGS = """
+_SLUGS = """
 agent-absent agent-stopped agent-wrong-user worker-broken duplicate-agent update-left-service-disabled
-win-service-start-timeout sysprep-incomplete security-software-block agent-version-behaviour ipc-broken boot-race
-config-corrupt config-override disk-full filesystem-read-only inotify-exhausted fd-limit resource-starvation clock-skew
-imds-no-route imds-wrong-route win-stale-imds-route win-container-vswitch imds-blocked-on-host imds-redirected
-imds-disabled imds-hop-limit imds-no-response imds-server-error imds-impostor agent-too-old-for-imdsv2
-proxy-no-noproxy-imds proxy-missing-or-wrong-layer proxy-unreachable proxy-name-not-resolved proxy-scheme-https
-proxy-auth-required proxy-denies-endpoint no-default-route endpoint-unreachable endpoint-blocked-on-host
-endpoint-no-response endpoint-server-error endpoint-block-page endpoint-not-tls endpoint-tls-reset endpoint-tls-timeout
-endpoint-tls-version mtu-blackhole vpc-endpoint-missing ipv6-only dns-no-such-host dns-servfail dns-timeout
-dns-resolver-down dns-no-resolver dns-wrong-address hosts-file-override tls-trust tls-certificate-expired tls-wrong-host
-iam-no-instance-profile iam-instance-profile-deleted iam-access-denied policy-explicit-deny trust-policy dhmc-not-ready
-credentials-expired credentials-invalid credentials-file-unwritable stray-credentials hybrid-registration-residue
-hybrid-registration-invalid hybrid-activation-invalid fingerprint-mismatch throttling healthy unknown not-reached
-""".split()
+win-service-start-timeout sysprep-incomplete security-software-block agent-version-behaviour ipc-broken
+boot-race config-corrupt config-override disk-full filesystem-read-only inotify-exhausted fd-limit
+resource-starvation clock-skew imds-no-route imds-wrong-route win-stale-imds-route win-container-vswitch
+imds-blocked-on-host imds-redirected imds-disabled imds-hop-limit imds-no-response imds-server-error
+imds-impostor agent-too-old-for-imdsv2 proxy-no-noproxy-imds proxy-missing-or-wrong-layer
+proxy-unreachable proxy-name-not-resolved proxy-scheme-https proxy-auth-required proxy-denies-endpoint
+no-default-route endpoint-unreachable endpoint-blocked-on-host endpoint-no-response endpoint-server-error
+endpoint-block-page endpoint-not-tls endpoint-tls-reset endpoint-tls-timeout endpoint-tls-version
+mtu-blackhole vpc-endpoint-missing ipv6-only dns-no-such-host dns-servfail dns-timeout dns-resolver-down
+dns-no-resolver dns-wrong-address hosts-file-override tls-trust tls-certificate-expired tls-wrong-host
+iam-no-instance-profile iam-instance-profile-deleted iam-access-denied policy-explicit-deny trust-policy
+dhmc-not-ready credentials-expired credentials-invalid credentials-file-unwritable stray-credentials
+hybrid-registration-residue hybrid-registration-invalid hybrid-activation-invalid fingerprint-mismatch
+throttling healthy unknown not-reached
+"""
+SLUGS = tuple(_SLUGS.split())
 """The vocabulary: stable, never reused."""
 
 CAUSES = [text for text in catalogue() if not text.symptom and text.family != "verdict"]
@@ -38,9 +42,10 @@ def test_every_slug_has_its_text() -> None:
 
 @pytest.mark.parametrize("text", CAUSES, ids=lambda text: text.slug)
 def test_a_cause_says_all_that_a_reader_needs(text: CauseText) -> None:
-    assert text.title[0].isupper() and not text.title.endswith(".")
+    assert text.title[0].isupper()
+    assert not text.title.endswith(".")
     assert text.sentence.endswith(".")
-    assert text.what and text.seen and text.mend and text.verify
+    assert all((text.what, text.seen, text.mend, text.verify))
     assert text.restart is not None
     assert _order(text.slug) < len(ORDER), "no place in the order of mending"
 
@@ -54,7 +59,13 @@ def test_templates_render(text: CauseText) -> None:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is missing")
 def test_lines_to_copy_are_shell(tmp_path: object) -> None:
-    values = {gap: "x1" for text in CAUSES for step in text.mend + text.verify for line in step.lines for gap in gaps(line)}
+    values = {
+        gap: "x1"
+        for text in CAUSES
+        for step in text.mend + text.verify
+        for line in step.lines
+        for gap in gaps(line)
+    }
     shell = [
         line
         for text in CAUSES

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  a row per rule, with log lines as the agent writes them
 """Every rule fires on a host that has its cause, and keeps quiet on one that nearly has it."""
 
 from __future__ import annotations
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 
 import casebook as book
 import pytest
+
 from analyzers.causes import built_in
 from analyzers.causes.catalogue import catalogue
 from analyzers.causes.rule import Exclusion, Finding
@@ -21,7 +23,11 @@ class Host:
     bare: bool = False
 
 
-NO_ROUTE = {"imds": book.dead_imds("no-route"), "routes": book.ROUTES.partition("\n")[2], "route-get": "# 169.254.169.254\nRTNETLINK answers: Network is unreachable\n"}
+NO_ROUTE = {
+    "imds": book.dead_imds("no-route"),
+    "routes": book.ROUTES.partition("\n")[2],
+    "route-get": "# 169.254.169.254\nRTNETLINK answers: Network is unreachable\n",
+}
 STALE = {
     "imds": book.dead_imds("timeout"),
     "routes": book.ROUTES + "169.254.169.254 via 10.77.1.98 dev eth0\n",
@@ -32,15 +38,24 @@ DNAT = "*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 169.254.169.254/32 -p tcp -m tc
 REJECT_443 = "*filter\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p tcp -m tcp --dport 443 -j REJECT --reject-with tcp-reset\nCOMMIT\n"
 PROXY = "# pid 60 /usr/bin/amazon-ssm-agent\nhttp_proxy=http://10.77.200.10:3128\nhttps_proxy=http://10.77.200.10:3128\n"
 PROXY_SPARED = PROXY + "no_proxy=169.254.169.254\n"
-HTTPS_PROXY = "# pid 60 /usr/bin/amazon-ssm-agent\nhttps_proxy=https://10.77.200.10:3128\nno_proxy=169.254.169.254\n"
+HTTPS_PROXY = (
+    "# pid 60 /usr/bin/amazon-ssm-agent\nhttps_proxy=https://10.77.200.10:3128\nno_proxy=169.254.169.254\n"
+)
 ETC_PROXY = "# /etc/environment\nhttps_proxy=http://10.77.200.10:3128\n"
-OLD = {"agent-version": "SSM Agent version: 2.2.355.0\n", "packages": "[deb]\nversion=2.2.355.0\nstate=installed\n"}
+OLD = {
+    "agent-version": "SSM Agent version: 2.2.355.0\n",
+    "packages": "[deb]\nversion=2.2.355.0\nstate=installed\n",
+}
 DENIED = "AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/AppServerRole/i-0a1b2c3d4e5f60718 is not authorized to perform: ssm:UpdateInstanceInformation on resource: arn:aws:ec2:us-east-1:123456789012:instance/i-0a1b2c3d4e5f60718"
-USER_DENIED = DENIED.replace("sts::123456789012:assumed-role/AppServerRole/i-0a1b2c3d4e5f60718", "iam::999988887777:user/build")
+USER_DENIED = DENIED.replace(
+    "sts::123456789012:assumed-role/AppServerRole/i-0a1b2c3d4e5f60718", "iam::999988887777:user/build"
+)
 EXPIRED_SIGNATURE = "InvalidSignatureException: Signature expired: 20261123T064521Z is now earlier than 20261123T070021Z (20261123T070521Z - 5 min.)"
 UNRECOGNIZED = "UnrecognizedClientException: The security token included in the request is invalid."
 NOT_EXISTING = "InvalidInstanceId: Not existing InstanceId mi-0a1b2c3d4e5f60718"
-LATE_CLOCK = book.HEALTHY["clock"].replace("epoch=1795415925", "epoch=1795414725").replace("06:38:45", "06:18:45")
+LATE_CLOCK = (
+    book.HEALTHY["clock"].replace("epoch=1795415925", "epoch=1795414725").replace("06:38:45", "06:18:45")
+)
 STRAY = {"stray-credentials": "[/root/.aws/credentials]\nmode=0600\nprofile=default\n"}
 REFRESHER = "2026-11-23 06:54:31.4942 ERROR [CredentialRefresher] Retrieve credentials produced error: "
 LISTEN = "2026-11-23 06:36:50.0000 ERROR failed to start message bus, failed to start health channel: failed to listen on the channel: ipc:///var/lib/amazon/ssm/ipc/health, address in use\n"

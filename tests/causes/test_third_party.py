@@ -1,3 +1,4 @@
+# ruff: noqa: E501  log lines as the agent writes them
 """A rule of another package, as its author would write it."""
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from types import ModuleType
 
 import casebook as book
 import pytest
+
 from analyzers import causes
 from analyzers.causes.case import Case
 from analyzers.causes.catalogue import cause_text
@@ -39,7 +41,9 @@ def quarantined(case: Case) -> Iterator[Told]:
             yield Finding("acme-quarantine", Confidence.CERTAIN, (interface.at.cite(),))
 
 
-SICK = book.endpoints("timeout", addresses=book.ADDR + "3: acme0: <UP> mtu 1500\n    inet 10.9.0.2/24 scope global acme0\n")
+SICK = book.endpoints(
+    "timeout", addresses=book.ADDR + "3: acme0: <UP> mtu 1500\n    inet 10.9.0.2/24 scope global acme0\n"
+)
 
 
 def test_it_finds_its_cause_and_folds_the_rest_beneath() -> None:
@@ -59,7 +63,9 @@ def test_an_entry_point_may_be_a_rule_or_a_module(monkeypatch: pytest.MonkeyPatc
     module = ModuleType("acme_rules")
     vars(module).update(quarantined=quarantined)
     monkeypatch.setitem(__import__("sys").modules, "acme_rules", module)
-    monkeypatch.setattr(causes, "entry_points", lambda group: [point("acme_rules"), point("acme_rules:quarantined")])
+    monkeypatch.setattr(
+        causes, "entry_points", lambda group: [point("acme_rules"), point("acme_rules:quarantined")]
+    )
     assert [found.slug for found in causes.third_party()] == ["acme-quarantine"] * 2
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  log lines as the agent writes them
 """The verdict on whole hosts, and the traps on the way to it."""
 
 from __future__ import annotations
@@ -6,6 +7,7 @@ from datetime import timedelta
 
 import casebook as book
 import pytest
+
 from analyzers.diagnose import diagnose
 from analyzers.diagnosis import Confidence, Diagnosis, Owner, Verdict
 from collector.errors import FailureKind
@@ -48,7 +50,9 @@ def test_nothing_at_all_is_unknown_with_a_look() -> None:
 
 
 def test_yesterdays_errors_are_history() -> None:
-    found = verdict({}, book.request_failed("dial tcp 10.77.100.11:443: i/o timeout") + GOOD_LOG.replace("06:36", "06:56"))
+    found = verdict(
+        {}, book.request_failed("dial tcp 10.77.100.11:443: i/o timeout") + GOOD_LOG.replace("06:36", "06:56")
+    )
     assert found.verdict is Verdict.HEALTHY
 
 
@@ -103,21 +107,40 @@ def test_by_the_log_alone(log: str, expected: str) -> None:
 
 
 def test_404_and_401_mean_a_healthy_metadata_service() -> None:
-    probes = {"imds": book.imds(role="outcome=answered;http=404", iam_info="outcome=answered;http=404", credentials="")}
+    probes = {
+        "imds": book.imds(
+            role="outcome=answered;http=404", iam_info="outcome=answered;http=404", credentials=""
+        )
+    }
     found = verdict(probes, book.START + NO_ROLE + DHMC)
     assert first(found) == "iam-no-instance-profile"
     assert "imds-no-response" in {excluded.slug for excluded in found.excluded}
 
 
 def test_default_host_management_needs_no_profile() -> None:
-    probes = {"imds": book.imds(role="outcome=answered;http=404", iam_info="outcome=answered;http=404", credentials="")}
-    log = book.START + NO_ROLE + GOOD_LOG.partition("v3.3.1142.0\n")[2].replace("instance profile role", "Systems Manager role")
+    probes = {
+        "imds": book.imds(
+            role="outcome=answered;http=404", iam_info="outcome=answered;http=404", credentials=""
+        )
+    }
+    log = (
+        book.START
+        + NO_ROLE
+        + GOOD_LOG.partition("v3.3.1142.0\n")[2].replace("instance profile role", "Systems Manager role")
+    )
     assert verdict(probes, log.replace("06:36:3", "06:45:3")).verdict is Verdict.HEALTHY
 
 
 def test_ec2messages_is_not_needed_beside_ssmmessages() -> None:
-    assert verdict({"endpoint-ec2messages": book.tcp("ec2messages", "timeout")}, GOOD_LOG).verdict is Verdict.HEALTHY
-    old = {"endpoint-ec2messages": book.tcp("ec2messages", "timeout"), "agent-version": "SSM Agent version: 3.2.582.0\n", "packages": ""}
+    assert (
+        verdict({"endpoint-ec2messages": book.tcp("ec2messages", "timeout")}, GOOD_LOG).verdict
+        is Verdict.HEALTHY
+    )
+    old = {
+        "endpoint-ec2messages": book.tcp("ec2messages", "timeout"),
+        "agent-version": "SSM Agent version: 3.2.582.0\n",
+        "packages": "",
+    }
     found = verdict(old, GOOD_LOG.replace("3.3.1142.0", "3.2.582.0"))
     assert (first(found), found.causes[0].scope) == ("endpoint-unreachable", "ec2messages")
 
@@ -132,7 +155,12 @@ def test_one_endpoint_of_three_is_its_scope(service: str, outcome: str, how: str
 
 def test_a_host_firewall_that_stops_one_endpoint_keeps_the_scope() -> None:
     rule = "-A OUTPUT -d 10.77.100.13/32 -p tcp -m tcp --dport 443 -j REJECT --reject-with tcp-reset"
-    found = verdict({"endpoint-ssmmessages": book.tcp("ssmmessages", "refused"), "iptables": book.IPTABLES.replace("COMMIT", rule + "\nCOMMIT")})
+    found = verdict(
+        {
+            "endpoint-ssmmessages": book.tcp("ssmmessages", "refused"),
+            "iptables": book.IPTABLES.replace("COMMIT", rule + "\nCOMMIT"),
+        }
+    )
     cause = found.causes[0]
     assert (cause.slug, cause.scope, cause.owner) == ("endpoint-unreachable", "ssmmessages", Owner.HOST)
     assert "reject" in str(cause.sentence).lower()
@@ -140,19 +168,30 @@ def test_a_host_firewall_that_stops_one_endpoint_keeps_the_scope() -> None:
 
 def test_a_host_that_could_not_be_asked_gets_its_verdict() -> None:
     failure = Failure(FailureKind.HOST_KEY, "the key has changed", "compare the fingerprints")
-    manifest = Manifest(1, "ssm-triage", "collected", Subject("web01", platform=Platform.LINUX), failure=failure)
+    manifest = Manifest(
+        1, "ssm-triage", "collected", Subject("web01", platform=Platform.LINUX), failure=failure
+    )
     found = diagnose(evidence_of(manifest=manifest), now=book.NOW)
     cause = found.causes[0]
-    assert (found.verdict, cause.slug, cause.scope, cause.owner) == (Verdict.NOT_REACHED, "not-reached", "host-key", Owner.OPERATOR)
+    assert (found.verdict, cause.slug, cause.scope, cause.owner) == (
+        Verdict.NOT_REACHED,
+        "not-reached",
+        "host-key",
+        Owner.OPERATOR,
+    )
     assert [str(step.text) for step in cause.remedy] == ["compare the fingerprints"]
 
 
 def test_the_clock_is_told_by_awss_own_date() -> None:
-    late = book.HEALTHY["clock"].replace("epoch=1795415925", "epoch=1795414725").replace("06:38:45", "06:18:45")
+    late = (
+        book.HEALTHY["clock"].replace("epoch=1795415925", "epoch=1795414725").replace("06:38:45", "06:18:45")
+    )
     found = verdict({"clock": late})
     assert first(found) == "clock-skew"
     assert "20 minutes behind" in str(found.causes[0].sentence)
-    assert found.clock_skew is not None and abs(found.clock_skew + timedelta(minutes=20)) < timedelta(minutes=1)
+    assert found.clock_skew is not None and abs(found.clock_skew + timedelta(minutes=20)) < timedelta(
+        minutes=1
+    )
 
 
 def test_every_sentence_is_filled() -> None:

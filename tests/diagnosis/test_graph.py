@@ -40,7 +40,9 @@ def test_independent_causes_stay_side_by_side_in_the_order_of_mending() -> None:
 
 
 def test_a_guess_does_not_swallow_what_was_seen() -> None:
-    found = folded(Finding("hosts-file-override", POSSIBLE, LOGGED), Finding("endpoint-unreachable", CERTAIN, SEEN))
+    found = folded(
+        Finding("hosts-file-override", POSSIBLE, LOGGED), Finding("endpoint-unreachable", CERTAIN, SEEN)
+    )
     assert roots(found) == ["endpoint-unreachable"]
 
 
@@ -74,7 +76,9 @@ def test_what_was_seen_outweighs_an_exclusion() -> None:
 
 
 def test_what_is_only_possible_stays_open() -> None:
-    found = folded(Finding("imds-redirected", POSSIBLE, LOGGED), Finding("imds-blocked-on-host", POSSIBLE, LOGGED))
+    found = folded(
+        Finding("imds-redirected", POSSIBLE, LOGGED), Finding("imds-blocked-on-host", POSSIBLE, LOGGED)
+    )
     assert not found.roots
     assert [one.slug for one in found.open] == ["imds-redirected", "imds-blocked-on-host"]
 
