@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Self
 
 
-@contextmanager
-def gently(stop: threading.Event, say: Callable[[str], None]) -> Iterator[None]:
+class Interrupts:
     """Within this, the first SIGINT or SIGTERM sets ``stop``; the second raises ``KeyboardInterrupt``."""
 
-    def asked(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        say("stopping: hosts under way are finished, no other is begun; once more to stop at once")
+    def __init__(self, stop: threading.Event, say: Callable[[str], None]) -> None:
+        self.asked = False
+        """Whether somebody asked to stop."""
+        self._stop = stop
+        self._say = say
 
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def __enter__(self) -> Self:
+        self._before = {
+            number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        self._stop.set()
+        self._say("stopping: hosts under way are finished, no other is begun; once more to stop at once")

@@ -63,7 +63,9 @@ def collect(targets: Sequence[Target], folder: Path, sweep: Sweep) -> Iterator[P
         if outcome.value is not None:
             yield outcome.value.path
         elif outcome.failure is not None:
-            yield record_failure(outcome.target, outcome.failure, folder)
+            yield record_failure(
+                outcome.target, outcome.failure, sweep.options, folder, connection=outcome.connection
+            )
 
 
 def diagnoser(signatures: Sequence[Path]) -> Diagnoser:

@@ -15,7 +15,7 @@ from analyzers.diagnosis import Verdict
 from collector.target import Target, Transport
 from ssm_triage import pipeline
 from ssm_triage.exits import INTERRUPTED, Exit, FailOn, exit_code
-from ssm_triage.interrupt import gently
+from ssm_triage.interrupt import Interrupts
 from ssm_triage.pipeline import TOOL, Examined, Sweep
 from ssm_triage.progress import Progress, progress_for
 from ssm_triage.runfolder import RunFolder
@@ -50,7 +50,7 @@ def _sweep(targets: Sequence[Target], options: Mapping[str, Any], *, analyze: bo
     progress = progress_for(len(targets), quiet=options["quiet"])
     verdicts: list[Verdict] = []
     unreached: list[str] = []
-    with progress, gently(sweep.stop, progress.say):
+    with progress, Interrupts(sweep.stop, progress.say) as interrupts:
         paths = pipeline.collect(targets, folder.evidence, sweep)
         if diagnose is None:
             verdicts, unreached = _keep(paths, progress)
@@ -64,7 +64,7 @@ def _sweep(targets: Sequence[Target], options: Mapping[str, Any], *, analyze: bo
                         unreached.append(host.diagnosis.subject.name)
     folder.write_retry(unreached)
     _say_where(folder, options, analyze=analyze, unreached=len(unreached))
-    if sweep.stop.is_set():
+    if interrupts.asked:
         return INTERRUPTED
     return Exit.OK if options.get("exit_zero") else exit_code(verdicts, FailOn(options["fail_on"]))
 

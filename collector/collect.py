@@ -1,0 +1,143 @@
+"""The unit of work: one host in, one evidence file out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from collector.connections.base import Connection, Deadline
+from collector.errors import ConnectionFailed, FailureKind
+from collector.evidence.memory import SCHEMA
+from collector.evidence.model import Clock, ConnectionFacts, Failure, Manifest, Subject
+from collector.evidence.store import EvidenceWriter
+from collector.probes.compile import DEFAULT_LOG_BUDGET, compile_script, new_nonce
+from collector.probes.frame import FrameReader
+from collector.probes.linux import LINUX
+from collector.probes.model import Probe
+from collector.target import Platform, Target
+
+MAX_BYTES = 256 << 20
+"""Bytes that one host may send, as they come over the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOptions:
+    """What is asked of every host; picklable."""
+
+    tool: str = "ssm-triage"
+    """For the manifest: ``ssm-triage 0.1.0``."""
+    probes: Sequence[Probe] = LINUX
+    command_timeout_s: float = 90.0
+    """For the script on a host, first byte to last."""
+    log_budget: int | None = DEFAULT_LOG_BUDGET
+    """Bytes of logs, before packing; ``None``: whole files."""
+    max_bytes: int = MAX_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedHost:
+    """One host's evidence, whole on disk.  ``failure``: the collection broke off; what came is kept."""
+
+    path: Path
+    failure: Failure | None = None
+
+
+def collect_host(
+    connection: Connection, target: Target, options: CollectOptions, folder: Path, deadline: Deadline
+) -> CollectedHost:
+    """Ask a host everything, and write what it answers as it comes.
+
+    Raises:
+        ConnectionFailed: nothing at all came of it.
+        EvidenceError: the evidence cannot be written.
+    """
+    nonce = new_nonce()
+    script = compile_script(
+        options.probes, nonce=nonce, region=target.region, root=target.root, log_budget=options.log_budget
+    )
+    failure: ConnectionFailed | None = None
+    started = datetime.now(UTC)
+    with EvidenceWriter(folder, target.name) as writer:
+        reader = FrameReader(nonce, writer, options.probes)
+        try:
+            result = connection.run(
+                script,
+                reader.feed,
+                deadline=deadline.sooner(options.command_timeout_s),
+                max_bytes=options.max_bytes,
+            )
+            if not reader.complete and not reader.hello:
+                failure = _no_answer(result.exit_code, reader.noise or result.stderr)
+        except ConnectionFailed as broken:
+            failure = broken
+        if failure is not None and not reader.hello:
+            raise failure
+        reader.finish(failure.detail if failure else "")
+        manifest = Manifest(
+            schema=SCHEMA,
+            tool=options.tool,
+            origin="collected",
+            subject=subject_of(target, Platform.LINUX),
+            clock=Clock(started, datetime.now(UTC)),
+            connection=connection.facts,
+            failure=_failure(failure),
+            ran_as="root" if reader.hello.get("uid") == "0" else connection.facts.user,
+            privilege=reader.hello.get("privilege", ""),
+        )
+        return CollectedHost(writer.finish(manifest), _failure(failure))
+
+
+def record_failure(
+    target: Target,
+    failed: ConnectionFailed,
+    options: CollectOptions,
+    folder: Path,
+    *,
+    connection: ConnectionFacts | None = None,
+) -> Path:
+    """Keep that a host could not be asked, and why: it gets a report like any other.
+
+    Raises:
+        EvidenceError: the evidence cannot be written.
+    """
+    now = datetime.now(UTC)
+    manifest = Manifest(
+        schema=SCHEMA,
+        tool=options.tool,
+        origin="collected",
+        subject=subject_of(target, target.platform),
+        clock=Clock(now, now),
+        connection=connection,
+        failure=_failure(failed),
+    )
+    with EvidenceWriter(folder, target.name) as writer:
+        return writer.finish(manifest)
+
+
+def subject_of(target: Target, platform: Platform) -> Subject:
+    """The host as the inventory knows it."""
+    return Subject(
+        target.name,
+        target.address,
+        platform,
+        target.groups,
+        target.instance_id,
+        target.region,
+        target.zone,
+        target.root,
+    )
+
+
+def _failure(failed: ConnectionFailed | None) -> Failure | None:
+    return None if failed is None else Failure(failed.kind, failed.detail, failed.try_next)
+
+
+def _no_answer(exit_code: int | None, said: bytes) -> ConnectionFailed:
+    words = " ".join(said[:300].decode("utf-8", "replace").split())
+    return ConnectionFailed(
+        FailureKind.SHELL,
+        f"the login shell took no script (exit code {exit_code}): {words or 'it said nothing'}",
+        "log in by hand and see whether `sh` runs there; a forced command or a restricted shell prevents it",
+    )
