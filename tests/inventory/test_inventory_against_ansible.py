@@ -25,6 +25,7 @@ INVENTORIES: dict[str, list[str]] = {
     "folder": ["folder"],
     "two sources": ["layers/east/hosts", "layers/west/hosts.yaml"],
     "two sources, turned around": ["layers/west/hosts.yaml", "layers/east/hosts"],
+    "one source twice": ["layers/east/hosts", "layers/west/hosts.yaml", "layers/east/hosts"],
     "folder of folders": ["layers/east", "layers/west"],
     "plain list": ["plain/hosts.txt"],
     "group and host of one name": ["same_name/hosts.yaml"],
@@ -58,7 +59,11 @@ def _plain(value: Any) -> Any:
 
 @pytest.mark.parametrize("name", INVENTORIES)
 def test_hosts_and_their_order(name: str) -> None:
-    assert [host.name for host in ours(name).select()] == theirs(name).hosts()
+    """Where several groups of one level have children, Ansible walks a set: its order changes from run to run."""
+    found, expected = [host.name for host in ours(name).select()], theirs(name).hosts()
+    if name in {"yaml", "everything at once"}:
+        found, expected = sorted(found), sorted(expected)
+    assert found == expected
 
 
 @pytest.mark.parametrize("name", INVENTORIES)
@@ -91,7 +96,7 @@ LIMITS = [
     "web*[0:3]", "d*[1]", "rack[a:c]*", "rack[ac]-1", "with-dash", "ungrouped", "everything:!~.*example.*",
     "198.51.100.7", "2001:db8::11", "2001:db8::10", "lonely*", "node0,node5:node10", "gateway", "[!w]*", "*,!*",
     "mysql:postgres", "web[0:1]:db[0]", "db1:!db1", "nothing", "web:nothing", "all:!nothing", "~[", "web[99]", "web01",
-    " web , db ", "web::db", "web:", ":", ",", "WEB", "a*", "un*", "all[3]", "*[0]",
+    " web , db ", "web::db", "web:", ":", ",", "WEB", "a*", "un*", "all[3]", "dot.group", "all:!dot.group", "other:&dot.group", "*[0]",
 ]  # fmt: skip
 
 
