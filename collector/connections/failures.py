@@ -37,10 +37,10 @@ def not_connected(where: str, error: OSError | None, seconds: float | None = Non
 
 
 def out_of_time(where: str, doing: str, seconds: float) -> ConnectionFailed:
-    """A deadline has passed; ``doing`` says what took so long."""
+    """A deadline has passed; ``doing`` names what took so long."""
     return ConnectionFailed(
         FailureKind.TIMEOUT,
-        f"{where} accepted the connection, but {doing} was not done after {seconds:.0f} s",
+        f"{where} accepted the connection, but did not finish {doing} within {seconds:.0f} s",
         "the host may hang or be overloaded; look at its console, or allow more time",
     )
 

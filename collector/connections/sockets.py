@@ -42,6 +42,8 @@ class PreparedSocket:
         self._buffer = b""
         self._position = 0
         self._allowance: int | None = _MAX_BEFORE_KEYS
+        self.has_ended = False
+        """The other side has closed; Paramiko tells this and a timeout in the same words."""
         self.send = stream.send
         self.settimeout = stream.settimeout
         is_tcp = isinstance(stream, socket.socket) and stream.family != socket.AF_UNIX
@@ -58,6 +60,7 @@ class PreparedSocket:
             if self._tcp is not None and _QUICKACK is not None:
                 self._tcp.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # Linux forgets it again and again
             self._buffer = self._stream.recv(_READ_AHEAD)
+            self.has_ended = not self._buffer
             if self._allowance is not None:
                 self._spend(len(self._buffer))
             position = 0

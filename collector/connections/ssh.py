@@ -117,7 +117,7 @@ class SshConnector:
             if sock is not None:
                 sock.close()
             if not limit.remaining():
-                raise failures.out_of_time(where, "logging in", time.monotonic() - started) from None
+                raise failures.out_of_time(where, "the login", time.monotonic() - started) from None
             raise self._failure(error, login) from None
         return login
 
@@ -156,6 +156,8 @@ class SshConnector:
             return self._known[paths]
 
     def _failure(self, error: Exception, login: _Login) -> ConnectionFailed:
+        if login.is_mute:
+            return failures.out_of_time(login.where, "its SSH greeting", self._settings.banner_timeout_s)
         if isinstance(error, paramiko.ChannelException) and login.gateway is not None:
             return _jump_refused(login.gateway.where, login.where, error)
         if (
@@ -289,6 +291,11 @@ class _Login:
     @property
     def has_banner(self) -> bool:
         return self._transport is not None and bool(self._transport.remote_version)
+
+    @property
+    def is_mute(self) -> bool:
+        """The server took the connection, and neither greeted nor hung up."""
+        return self._transport is not None and not self.has_banner and not self._transport.prepared.has_ended
 
     @property
     def stage(self) -> str:

@@ -172,8 +172,9 @@ def test_a_certificate_that_does_not_hold_is_refused(
 
 
 def test_a_users_certificate_is_no_hosts(start_sshd: StartSshd, keys: Keys, tmp_path: Path) -> None:
-    from collector.connections.host_certificate import certificate_problem
     from paramiko.pkey import PublicBlob
+
+    from collector.connections.host_certificate import certificate_problem
 
     public = tmp_path / "user.pub"
     public.write_text(keys.public("ed25519"))
@@ -185,8 +186,9 @@ def test_a_users_certificate_is_no_hosts(start_sshd: StartSshd, keys: Keys, tmp_
 
 
 def test_a_forged_certificate_is_seen(keys: Keys, tmp_path: Path) -> None:
-    from collector.connections.host_certificate import certificate_problem
     from paramiko.pkey import PublicBlob
+
+    from collector.connections.host_certificate import certificate_problem
 
     public = tmp_path / "host.pub"
     public.write_text(keys.public("host"))
