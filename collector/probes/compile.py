@@ -18,6 +18,9 @@ DEFAULT_LOG_BUDGET = 4 * 1024 * 1024
 
 IMDS_ADDRESS = "169.254.169.254"
 
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Logins without root often lack the ``sbin`` folders."""
+
 _REGION = re.compile(r"[a-z]{2,6}(-[a-z]+)+-\d{1,2}")
 _NONCE = re.compile(r"[0-9a-f]{16,64}")
 
@@ -35,6 +38,7 @@ def compile_script(
     root: str = "",
     log_budget: int | None = DEFAULT_LOG_BUDGET,
     imds: str = IMDS_ADDRESS,
+    search: str = SEARCH_PATH,
 ) -> bytes:
     """The POSIX ``sh`` script that asks all ``probes`` and answers in one framed stream.
 
@@ -45,6 +49,7 @@ def compile_script(
         root: a mounted volume to look at instead of the running system.
         log_budget: bytes of log files to bring home, before packing; ``None``: all of them.
         imds: where the metadata service is; for laboratories.
+        search: where tools are looked for beside the login's own ``PATH``.
 
     Raises:
         UsageError: the region or the root is none.
@@ -67,7 +72,7 @@ def compile_script(
         "",
         "LC_ALL=C",
         "export LC_ALL",
-        "PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        f"PATH=${{PATH:+$PATH:}}{search}" if search else "",
         "unset HISTFILE ENV BASH_ENV IFS",
         f"NONCE={nonce}",
         f"REGION={shlex.quote(region or '')}",

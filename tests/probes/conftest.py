@@ -158,8 +158,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("tls")
     certificate, key = folder / "cert.pem", folder / "key.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", "/O=Inspection/CN=Untrusted Authority", "-addext",
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", "2", "-subj", "/O=Inspection/CN=Untrusted Authority", "-addext",
          "subjectAltName=DNS:ssm.eu-central-1.amazonaws.com,DNS:ssmmessages.eu-central-1.amazonaws.com,"
          "DNS:ec2messages.eu-central-1.amazonaws.com", "-keyout", str(key), "-out", str(certificate)],
         check=True, capture_output=True,

@@ -123,6 +123,7 @@ def overlay(scratch: Path) -> None:
 
 
 def main(plan: dict[str, Any]) -> int:
+    script = Path(plan["script"]).read_bytes()
     overlay(Path(plan["scratch"]))
     for name, text in plan["files"].items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
@@ -142,8 +143,7 @@ def main(plan: dict[str, Any]) -> int:
     for command in plan["commands"]:
         subprocess.run(command, shell=True, check=True)
     background = [subprocess.Popen(**child) for child in plan["processes"]]
-    with open(plan["script"], "rb") as script:
-        done = subprocess.run(plan["shell"], stdin=script, env=plan["env"], check=False)
+    done = subprocess.run(plan["shell"], input=script, env=plan["env"], check=False)
     for child in background:
         child.kill()
     sys.stdout.flush()

@@ -14,7 +14,8 @@ from collector.evidence.records import Record, parse_records
 pytestmark = pytest.mark.root
 
 HOSTS = {
-    "/etc/hosts": "127.0.0.1 localhost\n10.77.0.11 ssm.eu-central-1.amazonaws.com ssmmessages.eu-central-1.amazonaws.com\n"
+    "/etc/hosts": "127.0.0.1 localhost\n"
+    "10.77.0.11 ssm.eu-central-1.amazonaws.com ssmmessages.eu-central-1.amazonaws.com\n"
 }
 RESOLVER = {"/etc/resolv.conf": "nameserver 127.0.0.1\n", "/etc/nsswitch.conf": "hosts: files\n"}
 PROXY = "http://ssm:p%40ss@10.77.0.2:3128"
@@ -33,7 +34,8 @@ def test_imds_is_asked_in_stages_and_no_secret_leaves_the_host(private_host: Run
     answer = private_host(imds=True)
     said = records(answer, "imds")
     assert list(said) == [
-        "token", "v1", "instance-id", "region", "zone", "mac", "iam-info", "role", "credentials", "identity", "document",
+        "token", "v1", "instance-id", "region", "zone", "mac", "iam-info", "role", "credentials",
+        "identity", "document",
     ]  # fmt: skip
     assert (said["token"].get("http"), said["token"].body) == ("200", "")
     assert said["v1"].get("http") == "401"
@@ -73,7 +75,8 @@ def test_the_agents_proxy_is_used_as_the_agent_would_and_its_password_is_covered
     private_host: RunScript, authority: tuple[Path, Path]
 ) -> None:
     escaped = PROXY.replace("%", "%%")  # as systemd wants it
-    unit = f'[Service]\nEnvironment="https_proxy={escaped}" "http_proxy={escaped}"\nEnvironment=no_proxy=10.0.0.0/8\n'
+    both = f'"https_proxy={escaped}" "http_proxy={escaped}"'
+    unit = f"[Service]\nEnvironment={both}\nEnvironment=no_proxy=10.0.0.0/8\n"
     answer = private_host(
         files=HOSTS | RESOLVER | {"/etc/systemd/system/amazon-ssm-agent.service.d/proxy.conf": unit},
         imds=True,

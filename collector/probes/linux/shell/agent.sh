@@ -99,6 +99,7 @@ variable() {
 spared() {
     case "$1" in localhost | 127.*) return 0 ;; esac
     s_left=$PROXY_SPARED,
+    case "$s_left" in *[A-Z]*) s_left=$(put "$s_left" | tr 'A-Z' 'a-z') ;; esac
     while [ "$s_left" ]; do
         s_entry=${s_left%%,*}
         s_left=${s_left#*,}
@@ -126,6 +127,7 @@ in_network() {
     is_address "$1" && is_address "${2%/*}" || return 1
     n_bits=${2#*/}
     case "$n_bits" in '' | *[!0-9]* | ???*) return 1 ;; esac
+    [ "$n_bits" = 0 ] && return 0
     [ "$n_bits" -le 32 ] || return 1
     n_shift=$((32 - n_bits))
     [ $(($(number "$1") >> n_shift)) = $(($(number "${2%/*}") >> n_shift)) ]
