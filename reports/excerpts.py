@@ -11,7 +11,6 @@ from analyzers.text import Message
 from collector.evidence import Evidence
 from reports.clean import Clean, clean
 
-
 _LONGEST = 50_000
 """Characters of one citation that are looked through for its mark."""
 

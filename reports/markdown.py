@@ -50,25 +50,35 @@ def sentence(message: Message, translate: Translator) -> str:
     return Message(message.template, values).render(translate.template(message))
 
 
-class MarkdownReporter:
-    """A summary table, then the hosts that need somebody."""
+class Ticket:
+    """A summary table, then the hosts that need somebody; bounded whatever the sweep's size."""
 
-    def __init__(self, sink: Sink, sweep: SweepInfo) -> None:
-        self._sink = sink
-        self._translate = translator(sweep.lang)
-        self._tool = sweep.tool
+    def __init__(self, lang: str) -> None:
+        self._translate = translator(lang)
         self._entries: list[Entry] = []
         self._details: list[str] = []
 
-    def add(self, host: HostReport) -> None:
-        self._entries.append(entry_of(host.diagnosis, host.evidence))
+    def add(self, entry: Entry, host: HostReport) -> None:
+        self._entries.append(entry)
         if host.diagnosis.causes and len(self._details) < _DETAILED:
             self._details.append(render_markdown(host.diagnosis, host.evidence, lang=self._translate.lang))
 
+    def render(self) -> str:
+        return "\n---\n\n".join((summary(self._entries, self._translate), *self._details))
+
+
+class MarkdownReporter:
+    """One ticket for the whole sweep."""
+
+    def __init__(self, sink: Sink, sweep: SweepInfo) -> None:
+        self._sink = sink
+        self._ticket = Ticket(sweep.lang)
+
+    def add(self, host: HostReport) -> None:
+        self._ticket.add(entry_of(host.diagnosis, host.evidence), host)
+
     def finish(self) -> None:
-        self._sink.write(summary(self._entries, self._translate))
-        for details in self._details:
-            self._sink.write(f"\n---\n\n{details}")
+        self._sink.write(self._ticket.render())
         self._sink.commit()
 
     def abandon(self) -> None:

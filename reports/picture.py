@@ -69,31 +69,34 @@ def draw(host: str, hops: Sequence[Hop]) -> Picture:
     proxy = next((hop for hop in hops if hop.kind == "proxy" and hop.state != "unused"), None)
     leaves = [hop for hop in hops if hop is not gateway and hop is not proxy][:MOST]
     direct = [hop for hop in leaves if _is_direct(hop, gateway, proxy)]
-    routed = [hop for hop in leaves if hop not in direct and not (proxy and hop.kind == "endpoint")]
-    proxied = [hop for hop in leaves if hop not in direct and hop not in routed]
-    rows = direct + routed + proxied
-    lonely = gateway is not None and not routed and not proxied
-    bottom = max(len(rows) + lonely, 1) * ROW
+    proxied = [hop for hop in leaves if proxy and hop.kind == "endpoint"]
+    routed = [hop for hop in leaves if hop not in direct and hop not in proxied]
+    # A gateway or proxy with nothing behind it takes a row of its own.
+    behind_proxy = len(proxied) or (1 if proxy else 0)
+    behind_gateway = len(routed) + behind_proxy or (1 if gateway else 0)
+    bottom = max(len(direct) + behind_gateway, 1) * ROW
 
     root = _box(Hop("host", host, "ok"), 0, (bottom - ROW) // 2, _HOST)
     boxes, legs = [root], []
-    nearest = parent = root
-    for hop, behind in ((gateway, routed + proxied), (proxy, proxied)):
-        if hop:
-            first = rows.index(behind[0]) if behind else len(rows)
-            level = (first * 2 + max(len(behind), 1) - 1) * ROW // 2
-            box = _box(hop, parent.right + _GAP, level, _MIDDLE)
-            boxes.append(box)
-            legs.append(_leg(parent, box))
-            parent = box
-        if hop is gateway:
-            nearest = parent
-    width = min(_LEAF, WIDTH - parent.right - _GAP)
-    for row, hop in enumerate(rows):
-        start = root if hop in direct else parent if hop in proxied else nearest
-        box = _box(hop, WIDTH - width, row * ROW, width)
+
+    def add(start: Box, hop: Hop, x: int, y: int, width: int) -> Box:
+        box = _box(hop, x, y, width)
         boxes.append(box)
         legs.append(_leg(start, box))
+        return box
+
+    def between(start: Box, hop: Hop | None, first_row: int, rows: int) -> Box:
+        """A box midway beside its rows; where there is no such hop, what follows hangs on ``start``."""
+        if hop is None:
+            return start
+        return add(start, hop, start.right + _GAP, (first_row * 2 + rows - 1) * ROW // 2, _MIDDLE)
+
+    exit_box = between(root, gateway, len(direct), behind_gateway)
+    proxy_box = between(exit_box, proxy, len(direct) + len(routed), behind_proxy)
+    width = min(_LEAF, WIDTH - proxy_box.right - _GAP)
+    starts = [root] * len(direct) + [exit_box] * len(routed) + [proxy_box] * len(proxied)
+    for row, (start, hop) in enumerate(zip(starts, direct + routed + proxied, strict=True)):
+        add(start, hop, WIDTH - width, row * ROW, width)
     legs.sort(key=lambda leg: (not leg.cut_off, leg.state == "failed"))
     return Picture(WIDTH, bottom, tuple(boxes), tuple(legs))
 

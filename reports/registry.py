@@ -23,6 +23,7 @@ class Takes(Enum):
 
     FOLDER = "folder"
     TEXT = "file, or - for standard output"
+    FILE = "file"
     TERMINAL = "standard output"
 
 
@@ -33,7 +34,7 @@ class Format:
     name: str
     takes: Takes
     factory: str
-    """``module:class``; the class is called with a folder, a sink or a stream, and the sweep."""
+    """``module:class``; the class is called with a path, a sink or a stream, and the sweep."""
     summary: str
     folder_factory: str = ""
     """Where the format can also write a file per host: for ``name:DIR/``."""
@@ -54,6 +55,12 @@ FORMATS = {
         Format("markdown", Takes.TEXT, "reports.markdown:MarkdownReporter", "for a ticket"),
         Format("csv", Takes.TEXT, "reports.csv_report:CsvReporter", "one row per host"),
         Format("junit", Takes.TEXT, "reports.junit:JUnitReporter", "one test case per host"),
+        Format(
+            "package",
+            Takes.FILE,
+            "reports.package:PackageReporter",
+            "a zip to hand over: pages, JSON, tickets",
+        ),
         Format("terminal", Takes.TERMINAL, "reports.terminal:TerminalReporter", "a table on standard output"),
     )
 }
@@ -102,6 +109,8 @@ def _parse(value: str) -> ReporterSpec:
         raise UsageError(f"--reporter {value}: no destination after the colon; it takes a {form.takes.value}")
     if form.takes is Takes.FOLDER and destination in ("", STDOUT):
         raise UsageError(f"--reporter {value}: {name} needs a folder, as in {name}:DIR")
+    if form.takes is Takes.FILE and destination in ("", STDOUT):
+        raise UsageError(f"--reporter {value}: {name} needs a file, as in {name}:FILE")
     if form.takes is Takes.TERMINAL and destination not in ("", STDOUT):
         raise UsageError(f"--reporter {value}: {name} only writes to standard output; write just {name}")
     return ReporterSpec(form, destination or STDOUT)
@@ -157,6 +166,8 @@ def _open(spec: ReporterSpec, sweep: SweepInfo, stdout: TextIO) -> Reporter:
         return cast(Reporter, _load(spec.form.factory)(stdout, sweep))
     if path.is_dir():
         raise UsageError(f"{path}: is a folder, {spec.form.name} needs a file")
+    if spec.form.takes is Takes.FILE:
+        return cast(Reporter, _load(spec.form.factory)(path, sweep))
     sink: Sink = StreamSink(stdout) if spec.destination == STDOUT else FileSink(path)
     return cast(Reporter, _load(spec.form.factory)(sink, sweep))
 

@@ -416,7 +416,7 @@ def endpoint_unreachable(name: str = "api-07") -> tuple[Diagnosis, Evidence]:
 
 def iam_access_denied(name: str = "app-21") -> tuple[Diagnosis, Evidence]:
     denied = (
-        "2026-11-23 07:15:51.3148 WARN EC2RoleProvider Failed to connect to Systems Manager with instance profile role "
+        "2026-11-23 06:15:51.3148 WARN EC2RoleProvider Failed to connect to Systems Manager with instance profile role "
         "credentials. Err: retrieved credentials failed to report to ssm. Error: AccessDeniedException: User: "
         "arn:aws:sts::123456789012:assumed-role/AppServerRole/i-0a1b2c3d4e5f60718 is not authorized to perform: "
         "ssm:UpdateInstanceInformation on resource: arn:aws:ec2:ap-northeast-2:123456789012:instance/i-0a1b2c3d4e5f60718 "
@@ -436,13 +436,13 @@ def iam_access_denied(name: str = "app-21") -> tuple[Diagnosis, Evidence]:
                 "logs/errors.log",
                 denied,
                 31,
-                at(7, 15, 51),
+                at(6, 15, 51),
                 "no identity-based policy allows the ssm:UpdateInstanceInformation action",
             ),
         ),
         since=at(3, 2, 10),
         needs_restart=False,
-        next_retry=at(7, 45, 51),
+        next_retry=at(7, 15, 51),
         remedy=(
             Step(
                 say(

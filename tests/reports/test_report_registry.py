@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,10 @@ def test_a_path_may_hold_spaces_and_colons() -> None:
 @pytest.mark.parametrize(
     ("values", "part"),
     [
-        (["pdf:x"], "no such format; there is: html, json, ndjson, markdown, csv, junit, terminal"),
+        (["pdf:x"], "no such format; there is: html, json, ndjson, markdown, csv, junit, package, terminal"),
         (["html"], "html needs a folder, as in html:DIR"),
         (["html:-"], "html needs a folder"),
+        (["package"], "package needs a file, as in package:FILE"),
         (["csv:"], "no destination after the colon"),
         (["terminal:x"], "terminal only writes to standard output"),
         (["json:-", "csv:-"], "json and csv would both write to standard output"),
@@ -71,6 +73,7 @@ def test_all_formats_write_what_they_are_told(tmp_path: Path) -> None:
         "markdown",
         "csv",
         "junit",
+        "package",
     }
     assert len(list((tmp_path / "pages/hosts").iterdir())) == len(list((tmp_path / "each").iterdir())) == 8
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
@@ -79,8 +82,34 @@ def test_all_formats_write_what_they_are_told(tmp_path: Path) -> None:
     assert "Broken" in out.getvalue()
 
 
+def test_a_package_holds_what_is_handed_over_and_no_evidence(tmp_path: Path) -> None:
+    path = tmp_path / "out.zip"
+    with open_reporters(parse_reporters([f"package:{path}"]), SWEEP, io.StringIO()) as reporter:
+        for name, make in SAMPLES.items():
+            reporter.add(HostReport(name, *make(), f"evidence/{name}.zip"))
+    with zipfile.ZipFile(path) as package:
+        assert package.testzip() is None
+        names = package.namelist()
+        ticket = package.read("tickets/iam.md").decode()
+        index = package.read("index.html").decode()
+    assert {name.split("/")[0] for name in names} == {"hosts", "json", "index.html", "tickets"}
+    assert sorted(name for name in names if name.startswith("tickets/")) == [
+        "tickets/host.md",
+        "tickets/iam.md",
+        "tickets/network.md",
+        "tickets/operator.md",
+    ]
+    assert ticket.startswith("# 1 host\n")
+    assert "aws iam attach-role-policy" in ticket
+    assert all(f'href="{name}"' in index for name in names if name.startswith("hosts/"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_broken_sweep_leaves_no_half_file(tmp_path: Path) -> None:
-    specs = parse_reporters([f"csv:{tmp_path / 'a.csv'}", f"json:{tmp_path / 'a.json'}"])
+    specs = parse_reporters(
+        [f"csv:{tmp_path / 'a.csv'}", f"json:{tmp_path / 'a.json'}", f"package:{tmp_path / 'a'}"]
+    )
     together = open_reporters(specs, SWEEP, io.StringIO())
     together.__enter__().add(HostReport("web-03", *imds_no_route()))
     assert list(tmp_path.iterdir()) != []

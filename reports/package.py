@@ -1,0 +1,98 @@
+"""The hand-off package: one zip with the index, the pages, the JSON, and a ticket for each owner.
+
+The evidence stays out of it: it holds whole logs, and not everybody whom a report reaches may read those.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from analyzers.diagnosis import Owner
+from collector.errors import UsageError
+from reports.base import HostReport, SweepInfo
+from reports.entry import Entry, entry_of
+from reports.files import file_in, make_folder
+from reports.html import render_host
+from reports.index import render_index
+from reports.json_report import dump_json, to_json
+from reports.markdown import Ticket
+
+_MODE = 0o600 << 16
+
+
+class PackageReporter:
+    """Writes members as hosts are done; the zip stands under its name once it is whole.
+
+    Raises:
+        UsageError: the folder cannot be written to.
+    """
+
+    def __init__(self, path: Path, sweep: SweepInfo) -> None:
+        self._path = path
+        self._sweep = sweep
+        self._entries: list[Entry] = []
+        self._tickets: dict[Owner, Ticket] = {}
+        self._rules = sweep.rules
+        self._now = (sweep.finished or datetime.now(UTC)).timetuple()[:6]
+        try:
+            make_folder(path.parent)
+            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+        self._temporary = Path(name)
+        self._zip = zipfile.ZipFile(os.fdopen(descriptor, "wb"), "w", zipfile.ZIP_DEFLATED)
+
+    def add(self, host: HostReport) -> None:
+        page = file_in(Path("hosts"), host.stem, ".html")
+        entry = entry_of(host.diagnosis, host.evidence, f"hosts/{quote(page.name)}")
+        self._entries.append(entry)
+        self._rules = self._rules or host.diagnosis.rules
+        self._member(
+            str(page),
+            render_host(
+                host.diagnosis,
+                host.evidence,
+                lang=self._sweep.lang,
+                evidence_path=host.evidence_path,
+                index="../index.html",
+            ),
+        )
+        self._member(
+            f"json/{host.stem}.json", dump_json(to_json(host.diagnosis, host.evidence, host.evidence_path))
+        )
+        if entry.owner:
+            self._tickets.setdefault(entry.owner, Ticket(self._sweep.lang)).add(entry, host)
+
+    def finish(self) -> None:
+        index = render_index(self._entries, lang=self._sweep.lang, tool=self._sweep.tool, rules=self._rules)
+        self._member("index.html", index)
+        for owner, ticket in self._tickets.items():
+            self._member(f"tickets/{owner}.md", ticket.render())
+        try:
+            self._close()
+            self._temporary.replace(self._path)
+        except OSError as error:
+            raise UsageError(f"{self._path}: cannot be written: {error.strerror}") from error
+
+    def abandon(self) -> None:
+        with suppress(OSError):
+            self._close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        stream = self._zip.fp
+        self._zip.close()
+        if stream is not None:
+            stream.close()
+
+    def _member(self, name: str, text: str) -> None:
+        info = zipfile.ZipInfo(name, (max(self._now[0], 1980), *self._now[1:]))
+        info.compress_type = zipfile.ZIP_DEFLATED
+        info.external_attr = _MODE
+        self._zip.writestr(info, text.encode("utf-8", "backslashreplace"))
