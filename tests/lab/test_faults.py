@@ -53,8 +53,10 @@ FAULTS: dict[str, tuple[str, HostPlan]] = {
             ),
         ),
         (
-            "imds-blocked-on-host",
-            HostPlan("blackhole", host=("ip route add blackhole 169.254.169.254",), logs=logs("imds-no-route-3.1")),
+            "imds-wrong-route",
+            HostPlan(
+                "blackhole", host=("ip route add blackhole 169.254.169.254",), logs=logs("imds-no-route-3.1")
+            ),
         ),
         (
             "imds-blocked-on-host",
@@ -64,7 +66,10 @@ FAULTS: dict[str, tuple[str, HostPlan]] = {
                 logs=logs("imds-local-firewall-reject"),
             ),
         ),
-        ("imds-no-response", HostPlan("imds-drops", vpc=drop("169.254.169.254"), logs=logs("imds-no-route-3.1"))),
+        (
+            "imds-no-response",
+            HostPlan("imds-drops", vpc=drop("169.254.169.254"), logs=logs("imds-no-route-3.1")),
+        ),
         (
             "imds-disabled",
             HostPlan("disabled", Behaviour(imds="disabled"), logs=logs("imds-disabled-403-3.1")),
@@ -87,7 +92,10 @@ FAULTS: dict[str, tuple[str, HostPlan]] = {
             ),
         ),
         ("dns-timeout", HostPlan("silent-dns", Behaviour(resolver="silent"), logs=logs("dns-timeout"))),
-        ("dns-no-such-host", HostPlan("nxdomain", Behaviour(resolver="nxdomain"), logs=logs("dns-nxdomain-3.3"))),
+        (
+            "dns-no-such-host",
+            HostPlan("nxdomain", Behaviour(resolver="nxdomain"), logs=logs("dns-nxdomain-3.3")),
+        ),
         (
             "endpoint-unreachable",
             HostPlan(
@@ -98,7 +106,10 @@ FAULTS: dict[str, tuple[str, HostPlan]] = {
         ),
         ("endpoint-unreachable", HostPlan("dropped", vpc=drop(*ENDPOINTS), logs=logs("ep-drop-all-3.3"))),
         ("iam-access-denied", HostPlan("denied", logs=logs("midlife-iam-denied"))),
-        ("iam-no-instance-profile", HostPlan("no-profile", Behaviour(role=None), logs=logs("no-instance-profile-3.3"))),
+        (
+            "iam-no-instance-profile",
+            HostPlan("no-profile", Behaviour(role=None), logs=logs("no-instance-profile-3.3")),
+        ),
         (
             "trust-policy",
             HostPlan(
@@ -123,9 +134,28 @@ def diagnoses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, An
         pytest.skip(f"not installed: {', '.join(missing)}")
     work = tmp_path_factory.mktemp("lab")
     with Lab([plan for _, plan in FAULTS.values()], work) as lab:
-        command = [sys.executable, "-m", "ssm_triage", "run", "-i", str(lab.inventory()), "-o", str(work / "run")]
-        command += ["--reporter", "json:-", "--reporter", f"html:{work / 'html'}", "--exit-zero"]
-        done = subprocess.run(lab.on_bastion(*command), capture_output=True, text=True, check=False, timeout=150)
+        command = [
+            sys.executable,
+            "-m",
+            "ssm_triage",
+            "run",
+            "-i",
+            str(lab.inventory()),
+            "-o",
+            str(work / "run"),
+        ]
+        command += [
+            "--reporter",
+            "json:-",
+            "--reporter",
+            f"html:{work / 'html'}",
+            "--exit-zero",
+            "--forks",
+            "4",
+        ]
+        done = subprocess.run(
+            lab.on_bastion(*command), capture_output=True, text=True, check=False, timeout=150
+        )
         assert done.returncode == 0, done.stderr
     found = {host["subject"]["name"]: host for host in json.loads(done.stdout)["hosts"]}
     yield {**found, "__html__": work / "html"}
