@@ -148,7 +148,9 @@ def parse_proxy_url(text: str) -> ProxyUrl | None:
     What has no scheme, or cannot be read, is tried again behind ``http://``.
     """
     url = _url(text)
-    return url if url is not None and url.host else _url("http://" + text)
+    if url is not None and url.host:
+        return url
+    return _url("http://" + text) if text else None
 
 
 _URL = re.compile(
