@@ -1,0 +1,1 @@
+"""What a sweep costs, measured beside the OpenSSH client doing the same."""
