@@ -113,6 +113,10 @@ def parse_json(text: str, path: str) -> object:
         return json.loads(text, object_pairs_hook=mapping)
     except RecursionError:
         raise origin.error("is nested too deep") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:  # an integer of thousands of digits
+        raise origin.error(f"holds a number that cannot be read: {error}") from None
 
 
 def parse_yaml(text: str, path: str) -> object:

@@ -106,7 +106,9 @@ def resolve(host: InventoryHost, overrides: Overrides | None = None) -> Target:
         )
         or said.override("private_key_passphrase", given.private_key_passphrase, "--ask-key-pass"),
         jump=said.jump() or said.override("jump", given.jump, "--jump"),
-        ssh_args=said.ssh_args() or said.override("ssh_args", given.ssh_args or None, "--ssh-args") or (),
+        ssh_args=said.ssh_args()
+        or said.override("ssh_args", given.ssh_args or None, "--ssh-common-args")
+        or (),
         host_key_checking=said.host_key_checking()
         or said.override("host_key_checking", given.host_key_checking, "--host-key-checking"),
         shell_type=said.word("shell_type", "ansible_shell_type"),
@@ -199,20 +201,17 @@ class _Said:
         value = self._value("port", *names)
         if value is None:
             return None
-        text = str(value.value)
-        if (
-            isinstance(value.value, bool)
-            or not (text.isascii() and text.isdigit())
-            or not 0 < int(text) <= HIGHEST_PORT
-        ):
+        text = value.text()
+        number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(HIGHEST_PORT)) else 0
+        if not 0 < number <= HIGHEST_PORT:
             raise value.error(f"{text!r} is not a port; give a number from 1 to {HIGHEST_PORT}")
-        return int(text)
+        return number
 
     def secret(self, field_name: str, *names: str) -> Secret | None:
         """A ``triage_`` secret is a reference; an ``ansible_`` one is the value, or a lookup of it."""
         for name in reversed(names):
             var = self._host.vars.get(name)
-            if var is not None and isinstance(var.value, str) and (reference := lookup_reference(var.value)):
+            if var is not None and (reference := lookup_reference(var.value)):
                 self._origins[field_name] = str(var.origin)
                 return reference
             value = self._value(field_name, name)
@@ -335,7 +334,10 @@ class _Value:
     def text(self) -> str:
         if isinstance(self.value, list | dict):
             raise self.error("must be text, not a list or mapping")
-        text = str(self.value).strip()
+        try:
+            text = str(self.value).strip()
+        except ValueError:  # Python refuses to print an integer of thousands of digits
+            raise self.error("is a number beyond all use") from None
         if not text.isprintable() or text.startswith("-"):
             raise self.error(f"{text!r} must be one line that does not begin with a dash")
         return text

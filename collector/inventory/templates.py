@@ -26,9 +26,9 @@ _LOOKUP = re.compile(
 )
 
 
-def lookup_reference(text: str) -> Secret | None:
-    """``{{ lookup('env', 'X') }}`` alone, as the reference that it is; ``None`` for any other text."""
-    found = _LOOKUP.fullmatch(text)
+def lookup_reference(value: object) -> Secret | None:
+    """``{{ lookup('env', 'X') }}`` alone, as the reference that it is; ``None`` for any other value."""
+    found = _LOOKUP.fullmatch(value) if isinstance(value, str) and not isinstance(value, Unsafe) else None
     return LOOKUPS[found[2]](found[4]) if found else None
 
 

@@ -19,6 +19,13 @@ class Loader(_Base):  # type: ignore[misc]  # chosen above
     def origin(self, node: yaml.Node) -> Origin:
         return Origin(self.path, node.start_mark.line + 1)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """As PyYAML, which forgets the line where a date has a thirteenth month or a tag lies."""
+        try:
+            return super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise self.origin(node).error(f"{str(node.value)[:40]!r} cannot be read: {error}") from None
+
     def construct_section(self, node: yaml.MappingNode) -> Iterator[Section]:
         section = Section()
         yield section

@@ -106,6 +106,8 @@ BAD: list[tuple[str, str, str]] = [
      "inventory.yaml:5: ansible_host: cannot be rendered: 'nowhere' is undefined (host a)"),
     (YAML, "all:\n  hosts:\n    -oProxyCommand=x:\n",
      "'-oProxyCommand=x' is not an address; give the host an ansible_host"),
+    (YAML, "all:\n  hosts:\n    a:\n      day: 2024-13-01\n",
+     "inventory.yaml:4: '2024-13-01' cannot be read: month must be in 1..12"),
     (YAML, "plugin: aws_ec2\nregions: [eu-west-1]\n",
      "inventory.yaml:1: plugin: 'aws_ec2' is an inventory plugin, which only Ansible runs; "
      "pipe its answer: ansible-inventory -i inventory.yaml --list | ssm-triage run -i -"),
