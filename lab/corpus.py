@@ -91,7 +91,7 @@ def load_case(folder: Path, *, with_facts: bool = True) -> MemoryEvidence:
         with_facts: whether the facts are known, or the logs alone, as when somebody sent them.
     """
     logs, contents = _logs(folder / "logs")
-    windows = any(log.name.startswith("ssm-agent-worker.log") for log in logs)
+    windows = any(b"OS: windows" in body for body in contents.values())
     subject = Subject("host", platform=Platform.WINDOWS if windows else Platform.LINUX)
     if not with_facts:
         return MemoryEvidence(Manifest(SCHEMA, "", "log-folder", subject, logs=logs), contents)
