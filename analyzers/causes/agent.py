@@ -8,6 +8,7 @@ from datetime import timedelta
 from analyzers.causes.case import Case
 from analyzers.causes.rule import Exclusion, Finding, Told, rule
 from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, lines, log_values, share
+from analyzers.causes.versions import Change
 from analyzers.facts.imds import ImdsState
 from analyzers.facts.service import ServiceState
 from analyzers.text import say
@@ -62,10 +63,11 @@ def stopped(case: Case) -> Iterator[Told]:
         sure = LIKELY if unit.state is ServiceState.FAILED and not orphan else CERTAIN
         orphans = processes.workers[:1] if processes is not None and orphan else ()
         yield Finding("agent-stopped", sure, lines(unit.at, *(p.at for p in orphans)), values=values)
-    elif orphan and processes is not None and (unit is None or unit.state is not ServiceState.RESTARTING):
+    elif orphan and processes is not None:
         values = {"state": "its core process is gone and an orphaned worker is left"}
+        waiting = unit is not None and unit.state is ServiceState.RESTARTING
         yield Finding(
-            "agent-stopped", CERTAIN, lines(processes.workers[0].at, unit.at if unit else None), values=values
+            "agent-stopped", LIKELY if waiting else CERTAIN, lines(processes.workers[0].at, unit.at if unit else None), values=values
         )
 
 
@@ -106,9 +108,9 @@ def wrong_user(case: Case) -> Iterator[Told]:
 
 @rule("worker-broken", "files")
 def worker_file(case: Case) -> Iterator[Told]:
-    """The worker's program is gone, or may not be run."""
+    """The worker's program is gone, or may not be run.  Agents before 3.0 have none."""
     files = case.facts.files.or_none()
-    if files is None or files.binary("amazon-ssm-agent") is None:
+    if files is None or files.binary("amazon-ssm-agent") is None or not case.has(Change.WORKER):
         return
     worker = files.binary("ssm-agent-worker")
     path = "/usr/bin/ssm-agent-worker"

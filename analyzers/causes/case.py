@@ -36,7 +36,7 @@ class Case:
     def knows(self, need: str) -> bool:
         """Whether a fact (or ``logs``) is there to be looked at."""
         if need == "logs":
-            return self.logs.has_entries
+            return bool(self.logs.sightings) or self.logs.has_entries
         fact = getattr(self.facts, need)
         facts = fact.values() if isinstance(fact, dict) else (fact,)
         return any(isinstance(one, Known) for one in facts)

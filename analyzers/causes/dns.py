@@ -19,34 +19,36 @@ _ASTRAY = NO_CONNECTION | {
     EndpointState.NOT_AWS,
 }
 _SLUGS = {
+    DnsState.NO_RESOLVER: "dns-no-resolver",
     DnsState.NXDOMAIN: "dns-no-such-host",
     DnsState.NO_ANSWER: "dns-no-such-host",
     DnsState.SERVFAIL: "dns-servfail",
     DnsState.REFUSED: "dns-servfail",
-    DnsState.TIMEOUT: "dns-timeout",
     DnsState.UNREACHABLE: "dns-resolver-down",
-    DnsState.NO_RESOLVER: "dns-no-resolver",
+    DnsState.TIMEOUT: "dns-timeout",
 }
+
+
+_TELLING = tuple(_SLUGS)
+"""Where the names fail in several ways, the answers of a resolver tell more than its silence."""
 
 
 @rule("dns-no-such-host", "endpoints")
 def resolution(case: Case) -> Iterator[Told]:
-    """The name does not resolve; the resolver's own answer says how."""
+    """The names do not resolve; the resolver's own answer says how."""
     failing = [e for e in direct(case, EndpointState.DNS) if e.dns_state in _SLUGS]
-    for state in dict.fromkeys(e.dns_state for e in failing):
-        group = [e for e in failing if e.dns_state is state]
-        first = group[0]
-        resolver, how = _resolver(case, first)
-        values = {
-            **endpoint_values(first),
-            "resolver": resolver,
-            "how": how or "connection refused",
-            "code": state.value.upper(),
-        }
-        slug, sure = _SLUGS[state], CERTAIN
-        if state is DnsState.UNREACHABLE and _no_route(case, resolver):
-            slug, sure = "no-default-route", LIKELY
-        yield Finding(slug, sure, lines(*(e.shown_by for e in group)), scope_of(case, group), values=values)
+    if not failing:
+        return
+    first = min(failing, key=lambda e: _TELLING.index(e.dns_state))
+    resolver, how = _resolver(case, first)
+    values = {
+        **endpoint_values(first), "resolver": resolver, "how": how or "connection refused",
+        "code": first.dns_state.value.upper(),
+    }  # fmt: skip
+    slug, sure = _SLUGS[first.dns_state], CERTAIN
+    if first.dns_state is DnsState.UNREACHABLE and _no_route(case, resolver):
+        slug, sure = "no-default-route", LIKELY
+    yield Finding(slug, sure, lines(*(e.shown_by for e in failing)), scope_of(case, failing), values=values)
 
 
 def _resolver(case: Case, endpoint: Endpoint) -> tuple[str, str]:

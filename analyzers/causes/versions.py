@@ -20,6 +20,7 @@ class Change(StrEnum):
     IMDS_V2 = "imds-v2"
     IMDS_V1_AFTER_V2 = "imds-v1-after-v2"
     LOG_HANDLES_CLOSED = "log-handles-closed"
+    WORKER = "worker"
     GET_DIAGNOSTICS = "get-diagnostics"
     CREDENTIAL_REFRESHER = "credential-refresher"
     MGS_PREFERRED = "mgs-preferred"
@@ -49,6 +50,7 @@ TABLE = (
     Since(Change.ROLE_BEFORE_FILES, "2.3.612", "shared files and variables no longer come before the role"),
     Since(Change.PROXY_SCHEME, "2.3.722", "an https:// in the proxy's URL is taken at its word (Go 1.12)"),
     Since(Change.IMDS_V2, "2.3.772", "asks for IMDSv2 tokens"),
+    Since(Change.WORKER, "3.0.151", "all but the core is in a process of its own, ssm-agent-worker"),
     Since(Change.IMDS_V1_AFTER_V2, "3.0.413", "falls back to IMDSv1 where a token is not had"),
     Since(Change.LOG_HANDLES_CLOSED, "3.0.529", "closes the handles of its logs"),
     Since(Change.GET_DIAGNOSTICS, "3.1.501", "ssm-cli has get-diagnostics"),

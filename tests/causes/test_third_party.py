@@ -1,4 +1,3 @@
-# ruff: noqa: E501  log lines as the agent writes them
 """A rule of another package, as its author would write it."""
 
 from __future__ import annotations

@@ -39,14 +39,15 @@ def test_a_healthy_host_gets_a_clean_bill_with_its_proof() -> None:
     found = verdict({}, GOOD_LOG)
     assert (found.verdict, found.causes) == (Verdict.HEALTHY, ())
     assert any("websocket" in citation.text for citation in found.proof)
-    assert found.agent.version == "3.3.1142.0" and found.agent.state == "running"
+    assert (found.agent.version, found.agent.state) == ("3.3.1142.0", "running")
     assert {hop.state for hop in found.path if hop.kind in ("imds", "endpoint")} == {"ok"}
 
 
 def test_nothing_at_all_is_unknown_with_a_look() -> None:
     found = verdict(bare=True)
     assert found.verdict is Verdict.UNKNOWN
-    assert found.next_look is not None and len(found.next_look.lines) == 1
+    assert found.next_look is not None
+    assert len(found.next_look.lines) == 1
 
 
 def test_yesterdays_errors_are_history() -> None:
@@ -103,7 +104,8 @@ def test_by_the_log_alone(log: str, expected: str) -> None:
     found = verdict({}, log, bare=True)
     assert first(found) == expected
     if expected == "unknown":
-        assert found.candidates and found.next_look
+        assert found.candidates
+        assert found.next_look
 
 
 def test_404_and_401_mean_a_healthy_metadata_service() -> None:
@@ -189,9 +191,8 @@ def test_the_clock_is_told_by_awss_own_date() -> None:
     found = verdict({"clock": late})
     assert first(found) == "clock-skew"
     assert "20 minutes behind" in str(found.causes[0].sentence)
-    assert found.clock_skew is not None and abs(found.clock_skew + timedelta(minutes=20)) < timedelta(
-        minutes=1
-    )
+    assert found.clock_skew is not None
+    assert abs(found.clock_skew + timedelta(minutes=20)) < timedelta(minutes=1)
 
 
 def test_every_sentence_is_filled() -> None:

@@ -31,7 +31,8 @@ def test_a_symptom_folds_beneath_its_cause() -> None:
 
 def test_a_symptom_alone_is_no_cause() -> None:
     found = folded(Finding("no-identity", CERTAIN, LOGGED))
-    assert not found.roots and not found.open
+    assert not found.roots
+    assert not found.open
 
 
 def test_independent_causes_stay_side_by_side_in_the_order_of_mending() -> None:
