@@ -119,6 +119,8 @@ def test_every_way_in_which_imds_can_be_out_of_reach_has_its_word(
     said = records(answer, "imds")
     assert said["token"].get("outcome") == outcome
     assert set(said) == {"token", "v1"}
+    if outcome == "timeout":
+        assert "-A OUTPUT -d 169.254.169.254/32 -j DROP" in answer.text("iptables")
 
 
 def test_the_region_comes_from_imds_where_the_inventory_has_none(private_host: RunScript) -> None:

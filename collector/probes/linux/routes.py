@@ -101,7 +101,7 @@ fi
         needs_root=True,
         script=r"""
 have nft || { absent 'no nft'; return; }
-firewall_modules nf_tables || { absent 'nf_tables is not in use'; return; }
+in_kernel nf_tables || { absent 'nf_tables is not in use'; return; }
 limit 3 nft list ruleset 2>&1 | cut_stream
 """,
     ),
