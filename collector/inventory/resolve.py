@@ -106,9 +106,7 @@ def resolve(host: InventoryHost, overrides: Overrides | None = None) -> Target:
         )
         or said.override("private_key_passphrase", given.private_key_passphrase, "--ask-key-pass"),
         jump=said.jump() or said.override("jump", given.jump, "--jump"),
-        ssh_args=said.ssh_args()
-        or said.override("ssh_args", given.ssh_args or None, "--ssh-common-args")
-        or (),
+        ssh_args=said.ssh_args(given),
         host_key_checking=said.host_key_checking()
         or said.override("host_key_checking", given.host_key_checking, "--host-key-checking"),
         shell_type=said.word("shell_type", "ansible_shell_type"),
@@ -264,7 +262,7 @@ class _Said:
                 raise value.error(f"{value.text()!r} is not a way; write [user@]host[:port][,...] or none")
         return value.text()
 
-    def ssh_args(self) -> tuple[str, ...]:
+    def ssh_args(self, given: Overrides) -> tuple[str, ...]:
         """``ansible_ssh_args``, then the common, then the extra ones: Ansible's order."""
         args: list[str] = []
         for name in ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"):
@@ -273,7 +271,9 @@ class _Said:
                     args += shlex.split(str(value.value))
                 except ValueError as error:
                     raise value.error(f"cannot be split: {str(error).lower()}") from None
-        return tuple(args)
+        if args or not given.ssh_args:
+            return tuple(args)
+        return self.default("ssh_args", given.ssh_args, "command line (--ssh-common-args)")
 
     def host_key_checking(self) -> HostKeyChecking | None:
         value = self._value(
