@@ -78,12 +78,13 @@ def _render(
         cite=cite,
         first=first,
         next_step=_next_step(diagnosis, evidence, first),
-        picture=draw(diagnosis.subject.name, diagnosis.path) if diagnosis.path else None,
+        picture=draw(diagnosis.subject.name, diagnosis.path) if _is_seen(diagnosis) else None,
         timeline=timeline(diagnosis, evidence, caps.items * 2),
         collected=collected,
         lasting=between(first.since if first else None, collected),
         not_read=[result for result in manifest.probes if result.status is not Status.OK],
         unchecked=_is_unchecked(evidence),
+        zoneless=any(event.first.tzinfo is None for event in diagnosis.timeline),
         evidence_path=evidence_path,
         index=index,
     )
@@ -97,6 +98,11 @@ def _next_step(diagnosis: Diagnosis, evidence: Evidence, first: RootCause | None
     if diagnosis.verdict is Verdict.NOT_REACHED and failure:
         return Step(say("{try_next}", try_next=failure.try_next), where=Owner.OPERATOR)
     return diagnosis.next_look
+
+
+def _is_seen(diagnosis: Diagnosis) -> bool:
+    """Whether anything of the path is known: a picture of question marks tells nothing."""
+    return any(hop.state in ("ok", "failed") for hop in diagnosis.path)
 
 
 def _is_unchecked(evidence: Evidence) -> bool:

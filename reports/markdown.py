@@ -21,6 +21,10 @@ _DETAILED = 50
 """Hosts told one by one; further ones stand in the table alone."""
 
 
+_CODE_WITH_GAP = re.compile(r"`([^`{]*\{[^`]*)`")
+"""Our own code span around a gap: what fills the gap brings a span of its own."""
+
+
 def code(text: str) -> str:
     """A code span that the text cannot leave."""
     shown = one_line(text, _CHARS)
@@ -47,7 +51,8 @@ def _longest_run(text: str) -> int:
 def sentence(message: Message, translate: Translator) -> str:
     """A message whose values cannot be taken for markup, links or mentions."""
     values = {name: code(value) for name, value in message.values.items()}
-    return Message(message.template, values).render(translate.template(message))
+    template = _CODE_WITH_GAP.sub(r"\1", translate.template(message))
+    return Message(message.template, values).render(template)
 
 
 class Ticket:

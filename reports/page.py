@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import timedelta
@@ -18,6 +19,9 @@ from reports.i18n import Translator, translator
 if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
+
+
+_CODE = re.compile("`([^`]+)`")
 
 
 def render_page(template: str, lang: str, **values: object) -> str:
@@ -69,12 +73,15 @@ def _finalize(value: object) -> object:
 
 
 def _dressed(translate: Translator, message: Message) -> Markup:
-    """A sentence with each value isolated, so that right-to-left text in it cannot reorder ours."""
+    """A sentence with each value isolated, so that right-to-left text in it cannot reorder ours.
+
+    What our own text has between backticks is set as code; backticks in a value are just backticks.
+    """
     from markupsafe import Markup, escape
 
     value = Markup("<bdi>{}</bdi>")
     dressed = {name: value.format(one_line(text)) for name, text in message.values.items()}
-    template = str(escape(translate.template(message)))
+    template = _CODE.sub(r"<code>\1</code>", str(escape(translate.template(message))))
     return Markup(Message(template, dressed).render(template))  # noqa: S704 - both parts are escaped
 
 

@@ -177,6 +177,11 @@ def test_markdown_sentence_guards_each_value() -> None:
     assert sentence(message, translator("en")) == "Ask `@everyone <img>` now."
 
 
+def test_our_own_code_spans_and_those_of_values_do_not_collide() -> None:
+    message = say("Look at `{path}` and run `id`.", path="a`b")
+    assert sentence(message, translator("en")) == "Look at ``a`b`` and run `id`."
+
+
 def test_terminal_is_plain_in_a_pipe() -> None:
     lines = reported("terminal").splitlines()
     assert lines[0].split()[:3] == ["HOST", "VERDICT", "CAUSE"]

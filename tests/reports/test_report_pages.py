@@ -14,6 +14,7 @@ import pytest
 from report_browser import Visitor
 from report_samples import SAMPLES, imds_no_route
 
+from analyzers.text import say
 from reports.entry import Entry, entry_of
 from reports.html import LIMIT, render_host
 from reports.index import render_index
@@ -152,6 +153,30 @@ def test_colour_is_never_alone() -> None:
         assert f'<tspan class="state">{state}</tspan>' in page
     for mark in ("#m-ok", "#m-failed", "#m-unused"):
         assert mark in page
+
+
+def test_backticks_of_ours_are_code_and_those_of_a_host_are_not() -> None:
+    diagnosis, evidence = imds_no_route()
+    page = render_host(replace(diagnosis, headline=say("No `{x}` in `<b>`.", x="`y`")), evidence)
+    assert "No <code><bdi>`y`</bdi></code> in <code>&lt;b&gt;</code>." in page
+
+
+def test_nothing_is_drawn_where_nothing_is_known() -> None:
+    diagnosis, evidence = imds_no_route()
+    blind = tuple(replace(hop, state="unknown") for hop in diagnosis.path)
+    assert 'svg class="wide"' in render_host(diagnosis, evidence)
+    assert 'svg class="wide"' not in render_host(replace(diagnosis, path=blind), evidence)
+
+
+def test_times_without_a_zone_say_so() -> None:
+    diagnosis, evidence = imds_no_route()
+    events = tuple(
+        replace(event, first=event.first.replace(tzinfo=None), last=event.last.replace(tzinfo=None))
+        for event in diagnosis.timeline
+    )
+    page = render_host(replace(diagnosis, timeline=events, utc_offset=None), evidence)
+    assert "its zone is not known" in page
+    assert "Time (UTC)" not in page
 
 
 def test_unchecked_host_key_is_loud() -> None:
