@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from datetime import UTC, datetime
 from pathlib import Path
 
 import paramiko
 
 from lab.corpus import load_case
 from lab.replay import replay
-from lab.ssh_host import SshHost
+from lab.ssh_host import Persona, SshHost
+from lab.timeshift import to_now
 
 PERSONAS = Path(__file__).parent / "personas"
 USER = "triage"
@@ -38,19 +39,24 @@ def demo_hosts(work: Path) -> Iterator[Demo]:
     with ExitStack() as running:
         hosts = {
             persona.name: running.enter_context(
-                SshHost(partial(replay, load_case(persona)), USER, key),
+                SshHost(_player(persona), USER, key),
             )
             for persona in sorted(PERSONAS.iterdir())
             if (persona / "logs").is_dir()
         }
         known = {host.port: host.key for host in hosts.values()}
         first = next(iter(hosts))
-        changed = running.enter_context(SshHost(partial(replay, load_case(PERSONAS / first)), USER, key))
+        changed = running.enter_context(SshHost(_player(PERSONAS / first), USER, key))
         known[changed.port] = paramiko.ECDSAKey.generate()
         ports = {name: host.port for name, host in hosts.items()}
         ports |= {"rebuilt-host": changed.port, "switched-off": 1}
         _write_known_hosts(work / "known_hosts", known)
         yield Demo(_write_inventory(work, ports), len(ports))
+
+
+def _player(persona: Path) -> Persona:
+    recorded = load_case(persona)
+    return lambda script: replay(to_now(recorded, datetime.now(UTC)), script)
 
 
 def _write_known_hosts(path: Path, known: dict[int, paramiko.PKey]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from collector.connections.bootstrap import MARK
 from collector.evidence import Evidence, LogFile, LogPart
 
 _NONCE = re.compile(rb"^NONCE=([0-9a-f]+)$", re.MULTILINE)
@@ -27,6 +28,7 @@ def _answer(evidence: Evidence, nonce: bytes) -> Iterator[bytes]:
     def mark(*words: object) -> bytes:
         return b"\n@@%b %b\n" % (nonce, " ".join(map(str, words)).encode())
 
+    yield MARK + b"root\n"
     yield mark("hello", 1, "gzip", "uid=0", "privilege=root")
     yield mark("local", "gzip")
     frames = []
@@ -45,10 +47,7 @@ def _answer(evidence: Evidence, nonce: bytes) -> Iterator[bytes]:
     yield mark("bye")
 
 
-def _log_head(mark: object, log: LogFile, part: LogPart) -> bytes:
-    assert callable(mark)
+def _log_head(mark: Callable[..., bytes], log: LogFile, part: LogPart) -> bytes:
     modified = int(log.modified.timestamp()) if log.modified else 0
-    line: bytes = mark(
-        "log", "gzip", log.size, modified, part.offset, part.first_line or 0, log.name, log.path
-    )
-    return line
+    words = (log.size, modified, part.offset, part.first_line or 0, log.name, log.path)
+    return mark("log", "gzip", *words)
