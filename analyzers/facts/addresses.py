@@ -106,12 +106,15 @@ _HEADER = re.compile(
 _IFCONFIG = re.compile(r"(?P<name>[^\s:]{1,64}):?\s+(Link encap|flags=)")
 
 
-def parse_addresses(output: bytes, source: str = "probes/addresses") -> Addresses:
-    """Of ``ip addr`` (iproute2 or busybox), or ``ifconfig`` of either kind."""
+def parse_addresses(output: bytes, source: str = "probes/addresses") -> Addresses | None:
+    """Of ``ip addr`` (iproute2 or busybox), or ``ifconfig`` of either kind; ``None`` where it shows no
+    interface (every host has ``lo``)."""
     lines = list(lines_of(output, source))
     if any(_IFCONFIG.match(line.text) for line in lines):
-        return Addresses(tuple(_ifconfig(block) for block in _blocks(lines, _IFCONFIG)))
-    return Addresses(tuple(_ip_addr(block) for block in _blocks(lines, _HEADER)))
+        found = tuple(_ifconfig(block) for block in _blocks(lines, _IFCONFIG))
+    else:
+        found = tuple(_ip_addr(block) for block in _blocks(lines, _HEADER))
+    return Addresses(found) if found else None
 
 
 def _blocks(lines: list[Line], header: re.Pattern[str]) -> Iterator[list[Line]]:
@@ -193,12 +196,16 @@ def _interface(text: str) -> IPv4Interface | IPv6Interface | None:
 
 
 def parse_neighbours(output: bytes, source: str = "probes/neighbours") -> tuple[Neighbour, ...]:
-    """Of ``ip neigh``: ``10.0.1.1 dev eth0 lladdr 0a:... REACHABLE``."""
+    """Of ``ip neigh`` (``10.0.1.1 dev eth0 lladdr 0a:... REACHABLE``) or ``/proc/net/arp``."""
     found = []
     for line in lines_of(output, source):
         words = line.text.split()
         target = address(words[0])
         if target is None or len(words) < 2:
+            continue
+        if len(words) == 6 and words[1].startswith("0x"):  # /proc/net/arp: flag 2 is "complete"
+            state = "REACHABLE" if words[2] == "0x2" else "INCOMPLETE"
+            found.append(Neighbour(line, target, words[5], words[3], state))
             continue
         after = dict(itertools.pairwise(words))
         state = words[-1] if words[-1].isupper() else ""

@@ -30,7 +30,7 @@ IPNetwork: TypeAlias = IPv4Network | IPv6Network
 
 MAX_BYTES = 1 << 18
 """More than any probe may print; what lies behind is not read."""
-MAX_LINES = 8_192
+MAX_LINES = 4_096
 MAX_RECORDS = 1_024
 MAX_LINE = 4_096
 """Characters of one line; what lies behind is not read, so that no pattern meets a line without end."""

@@ -166,7 +166,7 @@ class Facts:
         asked = found_packages is not None or _absent(self.packages)
         if asked and units is not None and units.units and not units.existing:
             return Known(False, self.service.source)
-        if asked and listing is not None and listing.is_missing("/usr/bin/amazon-ssm-agent"):
+        if asked and (_absent(self.files) or (listing is not None and not listing.denied)):
             return Known(False, self.files.source)
         return Unknown("neither packages nor units tell", self.packages.source)
 

@@ -45,6 +45,11 @@ class AgentFiles:
         pattern = re.compile(rf"(?<![\w/.-]){re.escape(path)}(?![\w/.-])")
         return any(pattern.search(line.text) for line in self.missing)
 
+    def lacks(self, name: str) -> bool:
+        """Whether the agent's core is there and its binary ``name`` is not (agents of 2.x have no worker)."""
+        core = self.binary("amazon-ssm-agent")
+        return core is not None and self.binary(name) is None and not self.denied
+
     def binary(self, name: str) -> FileEntry | None:
         """An agent's binary by its name, wherever it is installed."""
         return next(

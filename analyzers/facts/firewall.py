@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from analyzers.facts.base import IPAddress
 from analyzers.facts.iptables import judge_iptables, parse_iptables
 from analyzers.facts.nftables import judge_nft, parse_nft
-from analyzers.facts.packet import Fate, Judgement, Packet, together
+from analyzers.facts.packet import PASSED, Fate, Judgement, Packet, together
 
 __all__ = ["Fate", "Firewall", "Judgement", "Packet"]
 
@@ -35,14 +35,16 @@ class Firewall:
         """
         packet = Packet(target, port, uid, device, sources)
         name, saved = ("ip6tables", self.ip6tables) if target.version == 6 else ("iptables", self.iptables)
-        found: list[Judgement] = []
+        by_iptables = None
         if saved is not None:
-            found += judge_iptables(parse_iptables(saved, f"probes/{name}"), packet)
-        if self.nft is not None:
-            tables = parse_nft(self.nft)
-            # iptables-save tells the rules of iptables-nft in words that are easier to judge.
-            found += judge_nft([t for t in tables if not (t.managed and saved is not None)], packet)
-        return together(found)
+            by_iptables = together(judge_iptables(parse_iptables(saved, f"probes/{name}"), packet))
+        if self.nft is None:
+            return by_iptables or PASSED
+        tables = parse_nft(self.nft)
+        if by_iptables is None or (by_iptables.fate is Fate.UNKNOWN and any(t.managed for t in tables)):
+            return together(judge_nft(tables, packet))  # the whole of it, where iptables-save shows a part
+        own = [table for table in tables if not table.managed]
+        return together((by_iptables, *judge_nft(own, packet)))
 
     @property
     def seen(self) -> bool:

@@ -124,11 +124,15 @@ class _Walk:
     packet: Packet
     doubts: Doubts = field(default_factory=Doubts)
     steps: int = 0
+    called: Line | None = None
+    """The last jump to a chain of the user's own.  The probe leaves out rules there that name neither our
+    addresses nor ports, so one that lets the packet pass may be missing: a blanket block then is in doubt."""
 
     def judge(self, name: str) -> Judgement:
         chain = self.chains[name]
         found = self._chain(name, 0)
         if found is None and chain.policy == "DROP":
+            self._doubt_blanket()
             found = Judgement(Fate.DROP, chain.at, f"{self.table} {name}")
         return self.doubts.settle(found or PASSED)
 
@@ -155,12 +159,19 @@ class _Walk:
                 return end
         return None
 
+    def _doubt_blanket(self) -> None:
+        if self.called is not None:
+            self.doubts.add(Fate.PASS, self.called)
+
     def _target(self, rule: Rule, chain: str, depth: int) -> Judgement | None:
         if rule.target in self.chains:
+            self.called = rule.at
             return self._chain(rule.target, depth + 1)
         if rule.target in ("ACCEPT", "MASQUERADE", "SNAT"):
             return Judgement(Fate.PASS, rule.at, chain)
         if rule.target in ("DROP", "REJECT"):
+            if not rule.matches:
+                self._doubt_blanket()
             return Judgement(Fate(rule.target.lower()), rule.at, chain)
         if rule.target in ("DNAT", "REDIRECT"):
             target = next((o for o in rule.options if not o.startswith("-")), "")

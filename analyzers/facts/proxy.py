@@ -214,9 +214,11 @@ def _host_port(entry: str) -> tuple[str, str]:
 
 # Reading -------------------------------------------------------------------------------------------------
 
+SYSTEMD = "/etc/systemd/system.conf"
+"""Its ``DefaultEnvironment=`` reaches every service."""
 _NAMES = frozenset(("http_proxy", "https_proxy", "no_proxy", "all_proxy"))
 _ASSIGNMENT = re.compile(
-    r"(?:^|[\s;])(?P<name>https?_proxy|no_proxy|all_proxy)(?:=|\s+)(?P<value>\"[^\"]*\"?|'[^']*'?|[^\s;]*)",
+    r"(?:^|[\s;\"'=])(?P<name>https?_proxy|no_proxy|all_proxy)(?:=|\s+)(?P<value>\"[^\"]*\"?|'[^']*'?|[^\s;]*)",
     re.IGNORECASE,
 )
 
@@ -247,7 +249,8 @@ def parse_proxy_files(
         layer = ProxyLayer.LOGIN if section.name == "login" else ProxyLayer.SYSTEM
         by_path[section.name] = by_path.get(section.name, ()) + tuple(_assignments(section, layer))
     login = by_path.pop("login", ())
-    system = tuple(variable for variables in by_path.values() for variable in variables)
+    shells = (variables for path, variables in by_path.items() if path != SYSTEMD)
+    system = tuple(variable for variables in shells for variable in variables)
     return ProxySettings(ProxyLayer.SYSTEM, system), ProxySettings(ProxyLayer.LOGIN, login), by_path
 
 
@@ -265,7 +268,7 @@ def unit_proxy(files: UnitFiles, by_path: dict[str, tuple[ProxyVariable, ...]]) 
 
     ``by_path`` holds what the proxy variables of such files are, where those were collected.
     """
-    found: list[ProxyVariable] = []
+    found = [ProxyVariable(v.at, v.name, v.value, ProxyLayer.UNIT, SYSTEMD) for v in by_path.get(SYSTEMD, ())]
     for setting in files.values("Environment"):
         for word in _words(setting.value):
             name, equals, value = word.partition("=")

@@ -75,6 +75,10 @@ def test_real_listings(case: str, target: object, port: int, fate: Fate, words: 
         ("-A OUTPUT -j LOG --log-prefix \"out: \"\n-A OUTPUT -j DROP", "drop"),
         ("-A OUTPUT -m comment --comment \"no metadata - here\" -d 169.254.169.254/32 -j DROP", "drop"),
         ("[12:720] -A OUTPUT -d 169.254.169.254/32 -j DROP", "drop"),
+        # a blanket block behind a chain of which the listing may lack a rule
+        ("-A OUTPUT -j CHECKS\n-A OUTPUT -j DROP", "unknown"),
+        ("-A OUTPUT -j CHECKS\n-A CHECKS -j DROP", "unknown"),
+        ("-A OUTPUT -j CHECKS\n-A OUTPUT -d 169.254.169.254/32 -j DROP", "drop"),
         # what cannot be judged from here
         ("-A OUTPUT -m set --match-set blocked dst -j DROP", "unknown"),
         ("-A OUTPUT -m limit --limit 5/sec -j ACCEPT\n-A OUTPUT -j DROP", "unknown"),

@@ -340,6 +340,8 @@ def test_files_of_the_agent() -> None:
     config = found.entry("/var/lib/amazon/ssm/runtimeconfig/identity_config.json")
     assert config is not None
     assert (config.mode, config.owner) == ("-rw-------", "root")
+    assert not found.lacks("ssm-agent-worker")
+    assert found.lacks("ssm-session-worker")
     assert found.is_missing("/root/.aws")
     assert not found.is_missing("/root")
 
@@ -481,6 +483,7 @@ ABSENT_UNIT = b"[amazon-ssm-agent.service]\nLoadState=not-found\nActiveState=ina
             },
             False,
         ),
+        ({"packages": b"", "agent_files": Status.ABSENT}, False),
         ({"packages": Status.TIMEOUT, "service": ABSENT_UNIT}, None),
         ({"packages": b""}, None),
         ({"packages": b"", "service": SERVICE}, True),

@@ -67,13 +67,13 @@ def ask_the_network(facts: Facts) -> None:
 
 
 @given(outputs=st.dictionaries(st.sampled_from(PROBES), OUTPUT, max_size=8), status=st.sampled_from(Status))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_output_makes_a_fact_raise(outputs: dict[str, bytes], status: Status) -> None:
     look_at_everything(Facts(evidence_of(ProbeResult(p, status, output) for p, output in outputs.items())))
 
 
 @given(output=OUTPUT)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_parser_raises_on_the_output_of_another(output: bytes) -> None:
     look_at_everything(Facts(evidence_of(ProbeResult(probe, Status.OK, output) for probe in PROBES)))
 

@@ -183,6 +183,8 @@ export HTTP_PROXY=http://proxy.corp:3128; export NO_PROXY='localhost,127.0.0.1'
 #export http_proxy=http://old:1
 # /etc/sysconfig/proxy
 HTTPS_PROXY=http://other.corp:8080
+# /etc/systemd/system.conf
+DefaultEnvironment="NO_PROXY=169.254.169.254" "LANG=C"
 # login
 http_proxy=http://login:1
 """
@@ -200,6 +202,7 @@ def test_files_that_no_service_reads() -> None:
     unit = unit_proxy(parse_unit_files(UNIT), by_path)
     used = unit.endpoint("ssm.us-east-1.amazonaws.com")
     assert used is not None
+    assert (unit.no_proxy, system.no_proxy) == ("169.254.169.254", "localhost,127.0.0.1")
     assert used.value == "http://other.corp:8080"  # EnvironmentFile= comes last, and upper case wins
     assert [v.value for v in Proxy(None, None, system, login).elsewhere][-1] == "http://login:1"
 

@@ -236,6 +236,7 @@ def test_our_reckoning_is_compared_with_the_kernels() -> None:
 
 def test_addresses_of_ip() -> None:
     found = parse_addresses(ETH0)
+    assert found is not None
     lo, eth0, docker0 = found.interfaces
     assert lo.loopback
     assert (eth0.index, eth0.mac, eth0.mtu, eth0.up, eth0.carrier) == (
@@ -262,7 +263,9 @@ def test_addresses_of_ip() -> None:
     ],
 )  # fmt: skip
 def test_addresses_of_ifconfig(text: str) -> None:
-    (eth0,) = parse_addresses(text.encode()).interfaces
+    found = parse_addresses(text.encode())
+    assert found is not None
+    (eth0,) = found.interfaces
     assert (eth0.name, eth0.mac, eth0.mtu, eth0.up) == ("eth0", "0a:11:22:33:44:55", 9001, True)
     assert str(eth0.addresses[0].interface) == "10.77.1.25/24"
 
@@ -272,6 +275,13 @@ def test_neighbours() -> None:
         b"10.77.1.1 dev eth0 lladdr 0a:ff:ee:dd:cc:01 REACHABLE\n10.77.1.99 dev eth0  FAILED\n"
     )
     assert (good.mac, good.dead, dead.dead, dead.device) == ("0a:ff:ee:dd:cc:01", False, True, "eth0")
+    arp = parse_neighbours(
+        b"IP address       HW type     Flags       HW address            Mask     Device\n"
+        b"10.77.1.1        0x1         0x2         0a:ff:ee:dd:cc:01     *        eth0\n"
+        b"10.77.1.99       0x1         0x0         00:00:00:00:00:00     *        eth0\n"
+    )
+    assert [(n.device, n.dead) for n in arp] == [("eth0", False), ("eth0", True)]
+    assert parse_addresses(b"Main:\n  +-- 0.0.0.0/0 3 0 5\n") is None
     assert Routing((), neighbours=(good, dead)).neighbour(ip_address("10.77.1.99")) is dead
 
 
