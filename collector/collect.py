@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from collector.connections.base import Connection, Deadline
+from collector.connections.base import Connection, Deadline, RunResult
 from collector.errors import ConnectionFailed, FailureKind
 from collector.evidence.memory import SCHEMA
 from collector.evidence.model import Clock, ConnectionFacts, Failure, Manifest, Subject
@@ -58,6 +59,7 @@ def collect_host(
         options.probes, nonce=nonce, region=target.region, root=target.root, log_budget=options.log_budget
     )
     failure: ConnectionFailed | None = None
+    cut_short = ""
     started = datetime.now(UTC)
     with EvidenceWriter(folder, target.name) as writer:
         reader = FrameReader(nonce, writer, options.probes)
@@ -68,13 +70,16 @@ def collect_host(
                 deadline=deadline.sooner(options.command_timeout_s),
                 max_bytes=options.max_bytes,
             )
+            if not reader.complete:
+                cut_short = _why_cut_short(result, options)
             if not reader.complete and not reader.hello:
+                reader.finish(cut_short)  # only now the last of what the login said is in ``noise``
                 failure = _no_answer(result.exit_code, reader.noise or result.stderr)
         except ConnectionFailed as broken:
             failure = broken
         if failure is not None and not reader.hello:
             raise failure
-        reader.finish(failure.detail if failure else "")
+        reader.finish(failure.detail if failure else cut_short)
         manifest = Manifest(
             schema=SCHEMA,
             tool=options.tool,
@@ -85,6 +90,7 @@ def collect_host(
             failure=_failure(failure),
             ran_as="root" if reader.hello.get("uid") == "0" else connection.facts.user,
             privilege=reader.hello.get("privilege", ""),
+            script_sha256=hashlib.sha256(script.replace(nonce.encode(), b"0" * len(nonce))).hexdigest(),
         )
         return CollectedHost(writer.finish(manifest), _failure(failure))
 
@@ -128,6 +134,14 @@ def subject_of(target: Target, platform: Platform) -> Subject:
         target.zone,
         target.root,
     )
+
+
+def _why_cut_short(result: RunResult, options: CollectOptions) -> str:
+    """Why a script that began did not come to its end, as far as the connection knows."""
+    if result.truncated:
+        return f"the host sent more than {options.max_bytes} bytes"
+    words = " ".join(result.stderr[-300:].decode("utf-8", "replace").split())
+    return f"the script ended early (exit code {result.exit_code}){': ' if words else ''}{words}"
 
 
 def _failure(failed: ConnectionFailed | None) -> Failure | None:

@@ -150,7 +150,8 @@ class Manifest:
     privilege: str = ""
     """``root``, ``sudo``, ``sudo-password``, ``none``, ``administrator`` ..."""
     script_sha256: str = ""
-    """Of the script that was sent, in hex: what ``probes --script`` prints for the same options."""
+    """Of the script that was sent, in hex, with zeros for the random word of its markers: the same for the
+    same version and options."""
     probes: tuple[ProbeResult, ...] = field(default=(), repr=False)
     """In the order in which they were asked; their outputs included."""
     logs: tuple[LogFile, ...] = ()
