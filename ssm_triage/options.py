@@ -85,7 +85,9 @@ connection_options = _all(
         "-c", "--connection", type=click.Choice(["ssh", "winrm", "local"]), help="Where none is said."
     ),
     click.option("-u", "--user", metavar="NAME", help="Log in as this user, where the inventory says none."),
+    click.option("--port", type=click.IntRange(1, 65_535), help="Where none is said."),
     click.option("--private-key", "--key-file", "private_key", metavar="FILE", help="Key for SSH."),
+    click.option("--ask-key-pass", is_flag=True, help="Ask for the key's passphrase."),
     click.option("-k", "--ask-pass", is_flag=True, help="Ask for the login password."),
     click.option(
         "--password-from",
@@ -99,6 +101,9 @@ connection_options = _all(
     click.option("--become-password-from", metavar="REF", help="Password of sudo, by reference as above."),
     click.option("-J", "--jump", metavar="HOST,...", help="Go by way of these hosts."),
     click.option("--ssh-config", metavar="FILE", type=click.Path(), help="Instead of ~/.ssh/config."),
+    click.option(
+        "--ssh-common-args", metavar="ARGS", help="Options of ssh(1), such as '-o ServerAliveInterval=5'."
+    ),
     click.option(
         "--host-key-checking",
         type=click.Choice(["strict", "accept-new", "off"]),
@@ -169,3 +174,10 @@ verdict_options = _all(
 )
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Nothing on stderr but errors.")
+
+verbose_option = click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    help="Say more: -v each verdict in a sentence, -vv what SSH does, -vvv all of it.",
+)

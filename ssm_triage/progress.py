@@ -54,9 +54,10 @@ class Silent:
 class Lines(Silent):
     """A line a host: for cron, CI and files."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, *, verbose: bool = False) -> None:
         self._total = total
         self._done = 0
+        self._verbose = verbose
 
     def collected(self, name: str) -> None:
         self._done += 1
@@ -64,7 +65,7 @@ class Lines(Silent):
 
     def diagnosed(self, diagnosis: Diagnosis) -> None:
         self._done += 1
-        self.say(f"[{self._done}/{self._total}] {_line(diagnosis)}")
+        self.say(f"[{self._done}/{self._total}] {_line(diagnosis, verbose=self._verbose)}")
 
     def say(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
@@ -73,7 +74,7 @@ class Lines(Silent):
 class Bar(Silent):
     """A live bar with the verdicts so far, and a line for each host that is not well."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, *, verbose: bool = False) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as RichProgress
@@ -90,6 +91,7 @@ class Bar(Silent):
         )
         self._task = self._bar.add_task("", total=total)
         self._counts = dict.fromkeys(Verdict, 0)
+        self._verbose = verbose
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -108,27 +110,27 @@ class Bar(Silent):
         told = ", ".join(f"{count} {_MARKS[verdict][0]}" for verdict, count in self._counts.items() if count)
         self._bar.update(self._task, advance=1, description=told)
         if diagnosis.verdict is not Verdict.HEALTHY:
-            self._bar.print(Text(_line(diagnosis), style=_MARKS[diagnosis.verdict][1]))
+            self._bar.print(Text(_line(diagnosis, verbose=self._verbose), style=_MARKS[diagnosis.verdict][1]))
 
     def say(self, line: str) -> None:
         self._bar.print(line, markup=False)
 
 
-def progress_for(total: int, *, quiet: bool) -> Progress:
+def progress_for(total: int, *, quiet: bool, verbose: bool = False) -> Progress:
     """The progress that suits where stderr goes."""
     if quiet:
         return Silent()
-    return Bar(total) if sys.stderr.isatty() else Lines(total)
+    return (Bar if sys.stderr.isatty() else Lines)(total, verbose=verbose)
 
 
-def _line(diagnosis: Diagnosis) -> str:
+def _line(diagnosis: Diagnosis, *, verbose: bool) -> str:
     mark = _MARKS[diagnosis.verdict][0]
     first = diagnosis.causes[0].slug if diagnosis.causes else ""
-    words = [f"{_shown(diagnosis.subject.name)}: {mark}", first and f"({first})"]
-    return " ".join(filter(None, words))
+    told = str(diagnosis.headline) if verbose else first and f"({first})"
+    return _shown(" ".join(filter(None, [f"{diagnosis.subject.name}: {mark}", told])))
 
 
-def _shown(name: str) -> str:
-    from reports.clean import clean
+def _shown(text: str) -> str:
+    from reports.clean import one_line
 
-    return clean(name)
+    return one_line(text)

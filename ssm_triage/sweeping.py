@@ -32,6 +32,7 @@ def ask_hosts(options: Mapping[str, Any], *, analyze: bool) -> int:
     if options["list_hosts"]:
         _print_hosts(selection)
         return Exit.OK
+    _log(options["verbose"])
     targets = selection.targets()
     if options["dry_run"]:
         _print_plan(targets, options)
@@ -47,7 +48,7 @@ def _sweep(targets: Sequence[Target], options: Mapping[str, Any], *, analyze: bo
     output = options["output"]
     folder = RunFolder.create(Path(output) if output else None)
     sweep = _settings(options)
-    progress = progress_for(len(targets), quiet=options["quiet"])
+    progress = progress_for(len(targets), quiet=options["quiet"], verbose=options["verbose"] > 0)
     verdicts: list[Verdict] = []
     unreached: list[str] = []
     with progress, Interrupts(sweep.stop, progress.say) as interrupts:
@@ -67,6 +68,15 @@ def _sweep(targets: Sequence[Target], options: Mapping[str, Any], *, analyze: bo
     if interrupts.asked:
         return INTERRUPTED
     return Exit.OK if options.get("exit_zero") else exit_code(verdicts, FailOn(options["fail_on"]))
+
+
+def _log(verbose: int) -> None:
+    """``-vv``: what SSH does; ``-vvv``: every message of it.  Neither ever holds a secret."""
+    if verbose > 1:
+        import logging
+
+        logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr, level=logging.WARNING)
+        logging.getLogger("paramiko").setLevel(logging.DEBUG if verbose > 2 else logging.INFO)
 
 
 def _settings(options: Mapping[str, Any]) -> Sweep:

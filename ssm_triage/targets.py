@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import click
 
 from collector.errors import UsageError
 from collector.inventory import InventoryHost, Overrides, load, resolve
@@ -43,6 +46,8 @@ def select(options: Mapping[str, Any]) -> Selection:
     sources: Sequence[str] = options["sources"]
     limit = options["limit"]
     inventory = load(sources, vault_password_files=options["vault_password_files"])
+    for warning in inventory.warnings:
+        click.echo(f"warning: {warning}", err=True)
     root = options.get("root")
     if root is not None and not Path(root).is_absolute():
         raise UsageError(f"--root {root}: give the whole path on the host, as in /mnt/rescue")
@@ -55,10 +60,13 @@ def overrides_of(options: Mapping[str, Any]) -> Overrides:
     become_password = _secret(options, "ask_become_pass", "become_password_from", "sudo password: ")
     return Overrides(
         user=options["user"],
+        port=options["port"],
         connection=options["connection"],
         private_key_file=options["private_key"],
         password=_secret(options, "ask_pass", "password_from", "SSH password: "),
+        private_key_passphrase=_asked("SSH key passphrase: ") if options["ask_key_pass"] else None,
         jump=options["jump"],
+        ssh_args=_words(options["ssh_common_args"]),
         host_key_checking=HostKeyChecking(checking) if checking else None,
         become=options["become"] or become_password is not None,
         become_method=options["become_method"],
@@ -73,4 +81,18 @@ def _secret(options: Mapping[str, Any], ask: str, reference: str, label: str) ->
         raise UsageError(f"--{ask.replace('_', '-')} and {option} contradict each other; give one")
     if options[reference]:
         return parse_reference(options[reference], label)
-    return PromptSecret(label) if options[ask] else None
+    return _asked(label) if options[ask] else None
+
+
+def _asked(label: str) -> Secret:
+    """Ask now: later there is a progress bar in the way."""
+    secret = PromptSecret(label)
+    secret.resolve()
+    return secret
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text or ""))
+    except ValueError as error:
+        raise UsageError(f"--ssh-common-args: {error}; write it as for a shell") from None

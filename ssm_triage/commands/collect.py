@@ -15,6 +15,7 @@ from ssm_triage import options as opt
 @opt.sweep_options
 @opt.output_options
 @opt.quiet_option
+@opt.verbose_option
 def command(**options: Any) -> int:
     """Bring home evidence; one file a host.  `ssm-triage analyze` goes on from there."""
     from ssm_triage.sweeping import ask_hosts

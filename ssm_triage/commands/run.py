@@ -17,6 +17,7 @@ from ssm_triage import options as opt
 @opt.report_options
 @opt.verdict_options
 @opt.quiet_option
+@opt.verbose_option
 def command(**options: Any) -> int:
     """Collect, analyze and report in one go.
 
