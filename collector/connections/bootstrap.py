@@ -8,6 +8,7 @@ script, and runs it only if its last line has come: half a script never runs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -37,6 +38,9 @@ _BECOME = (
     'r=$1; u=$2; p=$3; shift 3; if test "$(id -un)" = "$u"; then exec /bin/sh -c "$r" ssm-triage; fi; '
     'exec sudo "$@" -u "$u" -- /bin/sh -c "$r" ssm-triage "$p"'
 )
+
+
+_READ_DIFFERENTLY = re.compile(r"['\\!\n\r\0]")
 
 
 class Privilege(StrEnum):
@@ -71,7 +75,7 @@ def quoted(command: Sequence[str]) -> str:
         ValueError: a word holds a character that the shells do not read alike.
     """
     for word in command:
-        if any(character in "'\\!\n\r\0" for character in word):
+        if _READ_DIFFERENTLY.search(word):
             raise ValueError(f"{word!r} cannot be quoted for every shell")
     return "exec " + " ".join(f"'{word}'" for word in command)
 

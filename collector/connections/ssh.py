@@ -121,7 +121,7 @@ class SshConnector:
             raise self._failure(error, login) from None
         return login
 
-    def _client(self, target: Target, login: _Login, sock: Stream | None) -> fabric.Connection:
+    def _client(self, target: Target, login: _Login, sock: Stream | None) -> _Client:
         config = login.config
         auth = Authentication(config, self._keys, target.password, target.private_key_passphrase)
         kwargs: dict[str, Any] = {
@@ -134,7 +134,7 @@ class SshConnector:
         if sock is not None:
             kwargs["sock"] = sock
         # Every argument that is given here is one that Fabric need not look for in four layers of settings.
-        client = fabric.Connection(
+        client = _Client(
             config.hostname, user=config.user, port=config.port, config=self._fabric,
             gateway=login.gateway.client if login.gateway else False,
             forward_agent=False, connect_timeout=0, connect_kwargs=kwargs, inline_ssh_env=False,
@@ -197,6 +197,13 @@ class SshConnector:
         with self._lock:
             jump = self._jumps.setdefault(key, _Jump())
         return jump.get(lambda: self._open(hop, hop_config, deadline, None, depth + 1))
+
+
+class _Client(fabric.Connection):  # type: ignore[misc]  # Fabric has no types
+    """Fabric's connection, made safe to share one ``Config`` among threads."""
+
+    inline_ssh_env = None
+    """Fabric writes every attribute that its class does not name into the configuration, which is shared."""
 
 
 class _Jump:

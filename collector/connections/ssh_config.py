@@ -76,6 +76,7 @@ class ConfigResolver:
         self._lock = threading.Lock()
         self._files: dict[str | None, _ConfigFiles] = {}
         self._answers: dict[tuple[object, ...], Future[_Raw]] = {}
+        self._resolved: dict[tuple[object, ...], HostConfig] = {}
 
     def resolve(self, target: Target) -> HostConfig:
         """The effective configuration of ``target``.
@@ -85,10 +86,18 @@ class ConfigResolver:
         """
         if target.address.startswith("-") or not target.address:
             raise UsageError(f"{target.name}: {target.address!r} is not an address that ssh can connect to")
-        args = parse_ssh_args(target.ssh_args)
-        files = self._files_of(args.config_file or self._settings.config_file)
-        raw, notes = self._ask(target, args, files)
-        return _host_config(target, args, self._settings, raw, (*args.notes, *notes))
+        said = (
+            target.address, target.user, target.port, target.jump, target.ssh_args, target.private_key_file,
+            target.host_key_checking,
+        )  # fmt: skip
+        config = self._resolved.get(said)
+        if config is None:
+            args = parse_ssh_args(target.ssh_args)
+            files = self._files_of(args.config_file or self._settings.config_file)
+            raw, notes = self._ask(target, args, files)
+            config = _host_config(target, args, self._settings, raw, (*args.notes, *notes))
+            self._resolved[said] = config
+        return config
 
     def _files_of(self, config_file: str | None) -> _ConfigFiles:
         with self._lock:
