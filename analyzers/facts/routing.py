@@ -183,7 +183,7 @@ class Routing:
                     return by_name[device]
         return min(real, key=lambda i: i.index or 0, default=None)
 
-    @property
+    @cached_property
     def primary_device(self) -> str | None:
         """The name of ``primary``; without addresses, the device of the preferred default route."""
         if self.addresses is not None:
