@@ -15,6 +15,7 @@ from analyzers import story
 from analyzers.causes import every_rule
 from analyzers.causes.case import Case
 from analyzers.causes.catalogue import Catalogue, CauseText
+from analyzers.causes.proof import proof_of_health
 from analyzers.causes.rule import OURS, Exclusion, Finding, Rule, Told
 from analyzers.causes.texts import message, steps
 from analyzers.diagnosis import (
@@ -31,7 +32,6 @@ from analyzers.explain import texts
 from analyzers.facts import Facts
 from analyzers.graph import Folding, Root, fold
 from analyzers.looks import next_look
-from analyzers.proof import proof_of_health
 from analyzers.text import Message, say
 from collector.errors import TriageError
 from collector.evidence import Evidence, Manifest, Status

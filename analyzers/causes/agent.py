@@ -67,7 +67,10 @@ def stopped(case: Case) -> Iterator[Told]:
         values = {"state": "its core process is gone and an orphaned worker is left"}
         waiting = unit is not None and unit.state is ServiceState.RESTARTING
         yield Finding(
-            "agent-stopped", LIKELY if waiting else CERTAIN, lines(processes.workers[0].at, unit.at if unit else None), values=values
+            "agent-stopped",
+            LIKELY if waiting else CERTAIN,
+            lines(processes.workers[0].at, unit.at if unit else None),
+            values=values,
         )
 
 

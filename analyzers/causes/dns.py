@@ -46,6 +46,8 @@ def resolution(case: Case) -> Iterator[Told]:
         "code": first.dns_state.value.upper(),
     }  # fmt: skip
     slug, sure = _SLUGS[first.dns_state], CERTAIN
+    if first.dns_state is DnsState.UNREACHABLE and _asks_itself(case, resolver):
+        slug = "dns-no-resolver"
     if first.dns_state is DnsState.UNREACHABLE and _no_route(case, resolver):
         slug, sure = "no-default-route", LIKELY
     yield Finding(slug, sure, lines(*(e.shown_by for e in failing)), scope_of(case, failing), values=values)
@@ -61,6 +63,12 @@ def _resolver(case: Case, endpoint: Endpoint) -> tuple[str, str]:
     resolvers = case.facts.resolvers.or_none()
     named = next((str(n.address) for n in resolvers.nameservers), "") if resolvers else ""
     return named, ""
+
+
+def _asks_itself(case: Case, resolver: str) -> bool:
+    """Whether the host asks itself for want of a nameserver: no resolv.conf that was seen names one."""
+    ip, named = read_address(resolver), case.facts.resolvers.or_none()
+    return ip is not None and ip.is_loopback and (named is None or not named.nameservers)
 
 
 def _no_route(case: Case, resolver: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from analyzers.causes.case import Case
 from analyzers.causes.host import clock_is_wrong
 from analyzers.causes.imds import needed
+from analyzers.causes.proof import holding
 from analyzers.causes.rule import Exclusion, Finding, Told, rule
 from analyzers.causes.tools import (
     CERTAIN,
@@ -46,8 +47,8 @@ def no_profile(case: Case) -> Iterator[Told]:
 
 
 def _works(case: Case) -> bool:
-    """Whether the log's last word is an open channel, and nothing failed since."""
-    return case.connected and not any(case.failures())
+    """Whether something proves that the agent is online, and nothing failed since."""
+    return (case.connected and not any(case.failures())) or bool(holding(case))
 
 
 @rule("trust-policy", "imds")

@@ -88,7 +88,7 @@ def wrong_route(case: Case) -> Iterator[Told]:
         expected = case.routing.expected_gateway
         elsewhere = gateway is not None and gateway != expected
         other_device = device is not None and device != case.routing.primary_device
-        on_link = gateway is None and imds.state in (ImdsState.HOST_UNREACHABLE, ImdsState.TIMEOUT)
+        on_link = gateway is None and imds.state is ImdsState.HOST_UNREACHABLE
         if elsewhere or other_device or on_link or outcome is RouteOutcome.LOCAL or dead:
             yield Finding(
                 "imds-wrong-route",

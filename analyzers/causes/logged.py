@@ -71,10 +71,14 @@ def confidence(sighting: Sighting, slug: str) -> Confidence:
     return LIKELY if slug == sighting.supports[0] and sighting.signature not in SHARED else POSSIBLE
 
 
+_SCOPES = {"host.no-space": "space"}
+"""By far the commoner of two; df tells it from inodes."""
+
+
 def scope_of(case: Case, best: Sighting, sightings: list[Sighting]) -> str | None:
     """The part concerned: the signature's own scope, or the service that fails where ssm itself does not."""
-    if best.scope is not None:
-        return best.scope
+    if best.scope is not None or best.signature in _SCOPES:
+        return best.scope or _SCOPES[best.signature]
     targets = {s.target for s in sightings if s.target in SERVICES}
     proven = {target for s in case.logs.current for target in s.proves} & set(SERVICES)
     if "ssm" in targets:

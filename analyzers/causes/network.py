@@ -196,7 +196,7 @@ def told_apart(case: Case) -> Iterator[Told]:
         others = {p for s in case.logs.current for p in s.proves} & set(SERVICES) - {sighting.target}
         before = case.logs.last_good is not None and sighting.target in SERVICES
         inside = address is not None and private(address)
-        if (others and inside) or (before and inside and not others):
+        if (others and inside) or (before and not others):
             scope = sighting.target if others and sighting.target in SERVICES else None
             values = {"host": sighting.capture("host") or sighting.target, "address": str(address)}
             values["how"] = _HOW[

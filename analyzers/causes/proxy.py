@@ -67,7 +67,7 @@ def imds_by_proxy(case: Case) -> Iterator[Told]:
             (*lines(variable.at), *seen),
             values=values,
         )
-    elif case.identity == "EC2":
+    elif case.identity == "EC2" or not case.logs.has_entries:
         yield Finding(
             "proxy-no-noproxy-imds", LIKELY if imds is None else POSSIBLE, lines(variable.at), values=values
         )

@@ -15,6 +15,7 @@ class Change(StrEnum):
     """A change of behaviour that matters to a diagnosis."""
 
     HIBERNATION = "hibernation"
+    MGS = "mgs"
     PROXY_SCHEME = "proxy-scheme"
     ROLE_BEFORE_FILES = "role-before-files"
     IMDS_V2 = "imds-v2"
@@ -47,6 +48,7 @@ class Since:
 
 TABLE = (
     Since(Change.HIBERNATION, "2.2.392", "the worker hibernates when its first health ping fails"),
+    Since(Change.MGS, "2.3.68", "opens a channel to ssmmessages (Session Manager)"),
     Since(Change.ROLE_BEFORE_FILES, "2.3.612", "shared files and variables no longer come before the role"),
     Since(Change.PROXY_SCHEME, "2.3.722", "an https:// in the proxy's URL is taken at its word (Go 1.12)"),
     Since(Change.IMDS_V2, "2.3.772", "asks for IMDSv2 tokens"),

@@ -1,0 +1,78 @@
+# ruff: noqa: E501  log lines as the agent writes them
+"""Real agents, really broken: the cases that are kept with the tests."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from analyzers.diagnosis import Confidence
+from lab.score import Label, labels, outcome, score
+
+CORPUS = Path(__file__).parent.parent / "corpus"
+CASES = {label.case: (folder, label) for folder, label in labels(CORPUS)}
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_with_facts(case: str) -> None:
+    folder, label = CASES[case]
+    found = outcome(folder, label, with_facts=True)
+    assert not found.error
+    assert (found.slug, found.scope if label.scope else None) == (label.cause, label.scope)
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_by_the_log_alone(case: str) -> None:
+    folder, label = CASES[case]
+    found = outcome(folder, label, with_facts=False)
+    assert not found.error
+    if label.log_suffices:
+        assert (found.slug, found.scope if label.scope else None) == (label.cause, label.scope)
+    else:
+        assert found.verdict != "wrong" or found.confidence is not Confidence.CERTAIN
+
+
+def test_there_are_cases_of_both_kinds() -> None:
+    assert any(label.cause == "healthy" for _, label in CASES.values())
+    assert any(not label.log_suffices for _, label in CASES.values())
+
+
+# The scorer ----------------------------------------------------------------------------------------------
+
+
+def case_folder(corpus: Path, name: str, label: object, log: str = "") -> None:
+    logs = corpus / name / "logs"
+    logs.mkdir(parents=True)
+    if log:
+        (logs / "amazon-ssm-agent.log").write_text(log)
+    (corpus / name / "label.json").write_text(label if isinstance(label, str) else json.dumps(label))
+
+
+def test_the_last_line_is_one_json_object(tmp_path: Path) -> None:
+    throttled = "2026-11-23 06:45:19 ERROR [HealthCheck] error when calling AWS APIs. error details - ThrottlingException: Rate exceeded\n"
+    case_folder(tmp_path, "a", {"cause": "throttling", "scope": None, "log_alone_suffices": True}, throttled)
+    case_folder(tmp_path, "b", {"cause": "healthy", "log_alone_suffices": False}, throttled)
+    case_folder(tmp_path, "c", {"cause": "disk-full", "scope": "space", "log_alone_suffices": True})
+    case_folder(tmp_path, "d", "not json")
+    (tmp_path / "e").mkdir()
+    said = io.StringIO()
+    with redirect_stdout(said):
+        score(tmp_path)
+    assert json.loads(said.getvalue().splitlines()[-1]) == {
+        "cases": 3,
+        "with_facts": {"right": 1, "wrong": 1, "unknown": 1},
+        "logs_alone": {"right": 1, "wrong": 1, "unknown": 1, "of_sufficient": {"right": 1, "of": 2}},
+        "healthy": {"cases": 1, "false_causes": 1},
+    }
+
+
+def test_a_scope_counts_where_the_label_has_one(tmp_path: Path) -> None:
+    log = "2026-11-23 06:45:19 ERROR [ssm-agent-worker] [MessageService] [MGSInteractor] Error adding directory to watcher: no space left on device\n"
+    case_folder(tmp_path, "a", {}, log)
+    for scope, expected in ((None, "right"), ("instances", "wrong")):
+        label = Label("a", "inotify-exhausted", scope, True)
+        assert outcome(tmp_path / "a", label, with_facts=False).verdict == expected
