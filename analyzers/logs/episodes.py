@@ -43,22 +43,11 @@ Here = tuple[Batch, Record, str, bool]
 counted."""
 
 
-class _Lines:
-    """Counts lines of one batch from front to back, so that each byte is looked at once."""
-
-    def __init__(self) -> None:
-        self.at = 0
-        self.line = 0
-
-    def __call__(self, batch: Batch, begin: int) -> int:
-        self.line += batch.text.count(b"\n", self.at, begin)
-        self.at = begin
-        return batch.line + self.line
-
-
-def _place(here: Here, lines: _Lines | None = None) -> Placed:
-    batch, (when, _, begin, end), file, counted = here
-    line = None if not counted else lines(batch, begin) if lines else batch.line_at(begin)
+def _place(here: Here | Placed) -> Placed:
+    if isinstance(here, Placed):
+        return here
+    batch, (when, _, begin, end, _), file, counted = here
+    line = batch.line_at(begin) if counted else None
     return Placed(when, batch.entry(begin, end).lstrip(b"\n"), file, line)
 
 
@@ -67,11 +56,11 @@ class Tally:
     """What has been seen of one meaning."""
 
     meaning: Meaning
-    count: int
-    leads: int
-    first: Placed
-    samples: list[Placed]
-    last: Placed
+    samples: list[Here | Placed]
+    """The first few."""
+    last: Here | Placed
+    count: int = 0
+    leads: int = 0
     since_start: int = 0
     """Number of the agent start in which it was seen last."""
     clean_pings: int = 0
@@ -79,9 +68,15 @@ class Tally:
     def add(self, later: Tally) -> None:
         self.count += later.count
         self.leads += later.leads
-        self.samples = (self.samples + later.samples)[:_SAMPLES]
+        if len(self.samples) < _SAMPLES:
+            self.samples = (self.samples + later.samples)[:_SAMPLES]
         self.last = later.last
         self.since_start = later.since_start
+
+    def settle(self) -> None:
+        """Cut what is kept out of its batch."""
+        self.samples = [_place(sample) for sample in self.samples]
+        self.last = _place(self.last)
 
 
 @dataclass(slots=True)
@@ -114,8 +109,8 @@ class Story:
     _cycle: float = float("-inf")
     _failing: set[Meaning] = field(default_factory=set)
     """Of ``current``: the failures and symptoms."""
-    _pending: dict[Meaning, Here] = field(default_factory=dict)
-    """The newest entry of a meaning, until :meth:`settle`."""
+    _touched: set[Meaning] = field(default_factory=set)
+    """What was fed since :meth:`settle`."""
     _late: dict[str, Here] = field(default_factory=dict)
     _good: Here | None = None
 
@@ -123,42 +118,44 @@ class Story:
 
     def feed(self, batch: Batch, record: Record, file: str, *, counted: bool = True) -> None:
         """Take one entry in; ``counted`` says whether the lines of that file were counted."""
-        when, meaning = record[0], record[1]
+        meaning = record[1]
         here = (batch, record, file, counted)
         tally = self.current.get(meaning)
         if tally is None:
-            placed = _place(here)
-            tally = self.current[meaning] = Tally(meaning, 0, 0, placed, [], placed)
-        tally.count += 1
-        if tally.count <= _SAMPLES:
-            tally.last = _place(here)
-            tally.samples.append(tally.last)
-        else:
-            self._pending[meaning] = here
-        kind = meaning.kind
-        if kind is Kind.FAILURE or kind is Kind.SYMPTOM:
-            tally.since_start = self.start_count
-            tally.clean_pings = 0
-            self._failing.add(meaning)
-            if not 0 <= when - self._cycle < _CYCLE:
-                tally.leads += 1
-                self._cycle = when
+            tally = self.current[meaning] = Tally(meaning, [], here)
+        tally.count += record[4]
+        tally.last = here
+        if not tally.samples or (meaning.fails and tally.count <= _SAMPLES):
+            tally.samples.append(here)
+        self._touched.add(meaning)
+        if meaning.fails:
+            self._fails(meaning, tally, record[0])
         if meaning.state is not None:
             self._state(meaning.state, here)
         told = _TOLD.get(meaning.signature.id)
-        if told in _LATE:
-            self._late[meaning.signature.id] = here
-        elif told is not None:
-            getattr(self, told)(here)
+        if told is not None:
+            if told in _LATE:
+                self._late[meaning.signature.id] = here
+            else:
+                getattr(self, told)(here)
         if meaning.signature.proves:
             self._proves(meaning, here)
 
+    def _fails(self, meaning: Meaning, tally: Tally, when: float) -> None:
+        tally.since_start = self.start_count
+        tally.clean_pings = 0
+        self._failing.add(meaning)
+        if not 0 <= when - self._cycle < _CYCLE:
+            tally.leads += 1
+            self._cycle = when
+
     def settle(self) -> None:
         """Take what must be kept out of the batch fed last, so that it can be forgotten."""
-        lines = _Lines()
-        for meaning, here in sorted(self._pending.items(), key=lambda item: item[1][1][2]):
-            self.current[meaning].last = _place(here, lines)
-        self._pending.clear()
+        for meaning in self._touched:
+            for tally in (self.current.get(meaning), self.history.get(meaning)):
+                if tally is not None:
+                    tally.settle()
+        self._touched.clear()
         if self._good:
             self.good = (self._good[1][1], _place(self._good))
             self._good = None
@@ -191,8 +188,8 @@ class Story:
             value = self._values(here).get("value", "")
         if not self.states or self.states[-1][:2] != (aspect, value):
             self.states.append((aspect, value, _place(here)))
-        if aspect == "channel" and value != "mds-paused":
-            self.channel = {"open": "ssmmessages"}.get(value, value)
+        if aspect == "channel":
+            self.channel = _CHANNELS.get(value, self.channel)
         elif aspect == "identity":
             self.hybrid = value == "OnPrem"
         elif aspect == "hibernation":
@@ -215,19 +212,17 @@ class Story:
     def _retire(self, meaning: Meaning) -> None:
         self._failing.discard(meaning)
         tally = self.current.pop(meaning)
-        if here := self._pending.pop(meaning, None):
-            tally.last = _place(here)
         older = self.history.get(meaning)
         if older:
             older.add(tally)
         else:
             self.history[meaning] = tally
 
-    def _health_report(self, _here: Here) -> None:
+    def _health_report(self, here: Here) -> None:
         """A health ping whose failure the service answers is always logged: two clean ones prove it over."""
         for meaning in [m for m in self._failing if m.operation and m.operation.id == "health.ping"]:
             if meaning.leg is Leg.SERVICE:
-                self.current[meaning].clean_pings += 1
+                self.current[meaning].clean_pings += here[1][4]
                 if self.current[meaning].clean_pings > 2:
                     self._retire(meaning)
 
@@ -235,7 +230,7 @@ class Story:
         """The end of the logs, whose newest entry is of that time."""
         self.settle()
         for meaning in [m for m in self._failing if m.area.startswith("ec2messages")]:
-            if newest - self.current[meaning].last.when > _STALE_POLL and self._polling():
+            if newest - _place(self.current[meaning].last).when > _STALE_POLL and self._polling():
                 self._retire(meaning)
 
     def _polling(self) -> bool:
@@ -309,8 +304,8 @@ class Story:
 
     def sighting(self, tally: Tally) -> Sighting:
         meaning, signature, operation = tally.meaning, tally.meaning.signature, tally.meaning.operation
-        samples = tuple(self.event(sample) for sample in tally.samples)
-        last = self.event(tally.last)
+        samples = tuple(self.event(_place(sample)) for sample in tally.samples)
+        last = self.event(_place(tally.last))
         leg = str(meaning.leg or "")
         return Sighting(
             signature=signature.id,
@@ -335,7 +330,7 @@ class Story:
     def _captures(self, tally: Tally) -> dict[str, tuple[str, ...]]:
         found: dict[str, dict[str, None]] = {}
         for placed in (*tally.samples, tally.last):
-            body = parse_entry(text_of(placed.entry)).body
+            body = parse_entry(text_of(_place(placed).entry)).body
             for name, value in self.signatures.captures(tally.meaning, body):
                 values = found.setdefault(name, {})
                 if len(values) < _KEPT_VALUES or value in values:
@@ -348,9 +343,7 @@ class Story:
         for meaning in {**self.history, **self.current}:
             old, new = self.history.get(meaning), self.current.get(meaning)
             if old and new:
-                both = Tally(
-                    meaning, old.count, old.leads, old.first, list(old.samples), old.last, old.since_start
-                )
+                both = Tally(meaning, list(old.samples), old.last, old.count, old.leads, old.since_start)
                 both.add(new)
                 yield both
             elif one := old or new:
@@ -378,6 +371,12 @@ class Story:
         return ProxyBlock(values[0], values[1], values[2], self.event(self.proxy_at))
 
 
+_CHANNELS = {
+    "open": "ssmmessages",
+    "ssmmessages": "ssmmessages",
+    "ec2messages": "ec2messages",
+    "lost": "lost",
+}
 _OF_ONE_RUN = (Kind.GOOD, Kind.STATE, Kind.STOP, Kind.RETRY, Kind.NOISE)
 _TOLD = {
     "start.proxy-block": "_starts_anew",

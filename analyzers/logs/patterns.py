@@ -13,7 +13,7 @@ _CLASSES = frozenset("dDwWsSbBAZ0123456789")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 _GROUP = re.compile(r"\((?:\?(?:P<\w+>|:|=|!|<=|<!|P=\w+|[aiLmsux-]+:?))?")
 _BRACES = re.compile(r"\{\d*(?:,\d*)?\}")
-_HEX = re.compile(r"[0-9a-f]{16}")
+_HEX = re.compile(r"[0-9a-f]{8}")
 _NESTED = re.compile(r"\((?:[^()\\]|\\.)*(?:[*+]|\{\d*,\})(?:[^()\\]|\\.)*\)(?:[*+]|\{\d*,\})")
 MASK = bytes.maketrans(b"123456789", b"000000000")
 

@@ -7,6 +7,7 @@ import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 
 from analyzers.logs.episodes import Placed, Story, local_time
@@ -68,17 +69,22 @@ class _Reader:
         self.story.close(newest)
         return self._reading(sources)
 
-    def _fold(self, streams: list[Iterator[tuple[Batch, Record, Source]]]) -> None:
-        merged = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=lambda item: item[1][0])
-        previous: Batch | None = None
+    def _fold(self, streams: list[Iterator[tuple[Batch, Source]]]) -> None:
+        if len(streams) == 1:
+            for batch, source in streams[0]:
+                self._feed(batch, source, batch.records)
+            return
+        merged = heapq.merge(*map(_one_by_one, streams), key=lambda item: item[2][0])
+        for (_, batch, source), run in groupby(merged, key=lambda item: (id(item[0]), item[0], item[1])):
+            self._feed(batch, source, [item[2] for item in run])
+
+    def _feed(self, batch: Batch, source: Source, records: list[Record]) -> None:
+        counted = source.first_line is not None
+        twin = source.role in _TWINS
         feed = self.story.feed
-        for batch, record, source in merged:
-            if batch is not previous:
-                self.story.settle()
-                previous = batch
-            if source.role in _TWINS and self._is_told_already(batch, record):
-                continue
-            feed(batch, record, source.name, counted=source.first_line is not None)
+        for record in records:
+            if not (twin and self._is_told_already(batch, record)):
+                feed(batch, record, source.name, counted=counted)
         self.story.settle()
 
     def _is_told_already(self, batch: Batch, record: Record) -> bool:
@@ -99,7 +105,7 @@ class _Reader:
                     return True
         return False
 
-    def _records(self, sources: list[Source]) -> Iterator[tuple[Batch, Record, Source]]:
+    def _records(self, sources: list[Source]) -> Iterator[tuple[Batch, Source]]:
         for source in sources:
             seen = _Seen(source, Scanned())
             self.seen.append(seen)
@@ -107,8 +113,7 @@ class _Reader:
                 with source.open(self.evidence) as stream:
                     blocks = plain_blocks(stream, console=source.role == "journal")
                     for batch in self.scanner.scan(blocks, seen.scanned, source.first_line or 1):
-                        for record in batch.records:
-                            yield batch, record, source
+                        yield batch, source
             except (EvidenceError, OSError) as error:
                 seen.note = str(error)
                 self.notes.append(
@@ -175,17 +180,7 @@ class _Reader:
         return tuple((older + starts)[-100:]), self.story.start_count + len(older)
 
     def _ends(self) -> tuple[LogEvent | None, LogEvent | None]:
-        placed = [
-            Placed(when, entry, seen.source.name, line if seen.source.first_line is not None else None)
-            for seen in self.seen
-            for end, when in (
-                (seen.scanned.first, seen.scanned.earliest),
-                (seen.scanned.last, seen.scanned.latest),
-            )
-            if end is not None and when is not None
-            for entry, line in (end,)
-            if seen.source.role != "journal"
-        ]
+        placed = [place for seen in self.seen if seen.source.role != "journal" for place in _ends_of(seen)]
         if not placed:
             return None, None
         return (
@@ -263,6 +258,23 @@ class _Reader:
         if "probes/journal" in parts:
             status = self.evidence.probe("journal").status
             yield _file_read("probes/journal", "journal", status, parts["probes/journal"], self.clock, "")
+
+
+def _ends_of(seen: _Seen) -> Iterator[Placed]:
+    """The first and the last entry of what was read."""
+    scanned, counted = seen.scanned, seen.source.first_line is not None
+    if scanned.earliest is None or scanned.latest is None or not scanned.first or not scanned.newest:
+        return
+    entry, line = scanned.first
+    yield Placed(scanned.earliest, entry, seen.source.name, line if counted else None)
+    batch, begin, end = scanned.newest
+    yield Placed(
+        scanned.latest, batch.entry(begin, end), seen.source.name, batch.line_at(begin) if counted else None
+    )
+
+
+def _one_by_one(stream: Iterator[tuple[Batch, Source]]) -> Iterator[tuple[Batch, Source, Record]]:
+    return ((batch, source, record) for batch, source in stream for record in batch.records)
 
 
 _PASSING = (Kind.FAILURE, Kind.SYMPTOM)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate
+from typing import Any
 
 from analyzers.logs.grammar import BLOCK, MAX_ENTRY, bounded, parse_entry, text_of
 from analyzers.logs.patterns import MASK
@@ -25,15 +26,17 @@ from analyzers.logs.signatures import Meaning, Signatures
 _STAMP = b"0000-00-00 00:00:00"
 _MARK = b"\n" + _STAMP
 _TORN = re.compile(re.escape(_STAMP) + rb"(?=(?:[.,]0{1,9})? (?:TRACE|DEBUG|INFO|WARN|ERROR|CRITICAL) )")
-_IDS = re.compile(rb"[0a-f]{8}-[0a-f]{4}-[0a-f]{4}-[0a-f]{4}-[0a-f]{12}|[0a-f]{16,64}")
+_IDS = re.compile(rb"[0a-f]{8,64}(?:-[0a-f]{4,12}){0,4}")
 _REMEMBERED = 1 << 14
+_STEP = 4096
 _LONGEST = 4 * BLOCK
 """Bytes; an entry that is longer loses its middle."""
 
 
-Record = tuple[float, Meaning, int, int]
-"""An entry that means something: when (seconds of the host's local time as if it were UTC; the time of the
-entry before it where it has none), what, and from where to where in its batch."""
+Record = tuple[float, Meaning, int, int, int]
+"""What means something: when (seconds of the host's local time as if it were UTC; the time of the entry
+before it where it has none), what, from where to where in its batch, and for how many entries it stands: of
+what is no failure and comes again and again between two failures, only the newest is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Batch:
     line: int
     """Lines before this piece."""
     records: list[Record]
+    steps: list[int] = field(default_factory=list)
+    """Line feeds up to each multiple of ``_STEP``, counted when first asked for."""
 
     def entry(self, begin: int, end: int) -> bytes:
         """The bytes of one entry, cut to a bounded length."""
@@ -52,7 +57,13 @@ class Batch:
 
     def line_at(self, begin: int) -> int:
         """The number of the line that begins there."""
-        return self.line + self.text.count(b"\n", 0, begin)
+        if not self.steps:
+            self.steps.extend(
+                accumulate(self.text.count(b"\n", at, at + _STEP) for at in range(0, len(self.text), _STEP))
+            )
+        step = begin // _STEP
+        before = self.steps[step - 1] if step else 0
+        return self.line + before + self.text.count(b"\n", step * _STEP, begin)
 
 
 def _ends(text: bytes, begin: int, end: int) -> bytes:
@@ -67,7 +78,8 @@ class Scanned:
     entries: int = 0
     first: tuple[bytes, int] | None = None
     """The first entry that has a time, and its line."""
-    last: tuple[bytes, int] | None = None
+    newest: tuple[Batch, int, int] | None = None
+    """Where the last one stands."""
     earliest: float | None = None
     latest: float | None = None
     dropped: int = 0
@@ -89,47 +101,72 @@ class Scanner:
         self._signatures = signatures
         self._numbers = tuple(number.encode() for number in signatures.numbers)
         self._known: dict[bytes, Meaning | _Verdict | None] = {}
-        self._by_shape: dict[tuple[bytes, int], Meaning | _Verdict | None] = {}
+        self._by_shape: dict[bytes, Meaning | _Verdict | None] = {}
         self._minutes: dict[bytes, float] = {}
+        self._heard: set[Meaning] = set()
+        """Of the file at hand: what has been told at least once."""
 
     def scan(self, blocks: Iterable[bytes], scanned: Scanned, first_line: int = 1) -> Iterator[Batch]:
         """The meaningful entries of one log in the default form; ``scanned`` is filled on the way."""
         line = first_line - 1
         when = 0.0
+        self._heard.clear()
         for text in _chunks(blocks, scanned):
             batch = Batch(text, line, [])
-            when = self._fill(batch, when, scanned)
+            pieces, starts = _cut(text)
+            self._survey(batch, pieces, starts, scanned)
+            when = self._fill(batch, pieces, starts, when)
             line += text.count(b"\n")
             scanned.lines = line - first_line + 1
             if batch.records:
                 yield batch
 
-    def _fill(self, batch: Batch, when: float, scanned: Scanned) -> float:
-        text, records, minutes = batch.text, batch.records, self._minutes
-        masked = text.translate(MASK)
-        pieces = masked.split(_MARK)
-        starts = list(accumulate([len(piece) + len(_MARK) for piece in pieces], initial=0))
-        if masked.count(_STAMP) != len(pieces) - 1:
-            pieces, starts = _mend(pieces, starts)
-        self._survey(batch, pieces, starts, scanned)
-        known = self._learn(set(pieces))
-        hot = {piece for piece in known if known[piece] is not None}
-        for index in [index for index, piece in enumerate(pieces) if piece in hot]:
-            start, piece = starts[index], pieces[index]
-            begin = start - len(_STAMP) if index else 0
-            end = start + len(piece)
-            verdict = known[piece]
-            if isinstance(verdict, _Verdict):
-                verdict = self._by_digits(verdict, text, start, end, begin)
-            if verdict is None:
+    def _fill(self, batch: Batch, pieces: list[bytes], starts: list[int], when: float) -> float:
+        """Write the records of a batch; gives the time of the last one."""
+        meanings = self._meanings(batch.text, pieces, starts)
+        quiet: dict[Meaning, list[int]] = {}
+
+        def tell(meaning: Meaning, index: int, count: int) -> None:
+            nonlocal when
+            start = starts[index]
+            begin = start - len(_STAMP) if index else 1
+            stamp = self._when(batch.text[begin : begin + 24]) if index else None
+            when = when if stamp is None else stamp
+            batch.records.append((when, meaning, begin, start + len(pieces[index]), count))
+
+        for index in [index for index, meaning in enumerate(meanings) if meaning is not None]:
+            meaning = meanings[index]
+            if meaning is None:
                 continue
-            try:
-                when = minutes[text[begin : begin + 16]] + float(text[begin + 17 : begin + 24])
-            except (KeyError, ValueError, TypeError):
-                stamp = self._when(text[begin:end][:32]) if index else None
-                when = when if stamp is None else stamp
-            records.append((when, verdict, begin, end))
+            if meaning.loud:
+                if quiet:
+                    for other, (last, count) in sorted(quiet.items(), key=_by_place):
+                        tell(other, last, count)
+                    quiet.clear()
+                tell(meaning, index, 1)
+            elif meaning in quiet:
+                quiet[meaning][0] = index
+                quiet[meaning][1] += 1
+            elif meaning in self._heard:
+                quiet[meaning] = [index, 1]
+            else:
+                self._heard.add(meaning)
+                tell(meaning, index, 1)
+        for other, (last, count) in sorted(quiet.items(), key=_by_place):
+            tell(other, last, count)
         return when
+
+    def _meanings(self, text: bytes, pieces: list[bytes], starts: list[int]) -> list[Meaning | None]:
+        """What each entry of a chunk means."""
+        distinct = set(pieces)
+        known = self._learn(distinct)
+        by_digits = {piece: known[piece] for piece in distinct if known[piece].__class__ is _Verdict}
+        found: list[Any] = [known[piece] for piece in pieces]
+        if by_digits:
+            for index, piece in enumerate(pieces):
+                if piece in by_digits:
+                    found[index] = self._by_digits(found[index], text, index, starts[index], len(piece))
+        return found
 
     def _learn(self, distinct: set[bytes]) -> dict[bytes, Meaning | _Verdict | None]:
         """What each distinct masked entry means; ``None``: nothing."""
@@ -143,18 +180,17 @@ class Scanner:
     def _judge(self, piece: bytes) -> Meaning | _Verdict | None:
         if len(piece) > MAX_ENTRY - len(_STAMP):
             return _Verdict(())  # is cut before it is read, so its digits have no fixed places
-        spans = tuple(self._spans(piece))
-        shape = (_IDS.sub(b"#", piece), len(spans))
-        if spans:
-            verdict = self._by_shape.get(shape)
-            if not isinstance(verdict, _Verdict):
-                verdict = self._by_shape[shape] = _Verdict(spans)
-            return _Verdict(spans, verdict.meanings)
+        shape = _IDS.sub(b"#", piece)
         if shape not in self._by_shape:
             if len(self._by_shape) > _REMEMBERED:
                 self._by_shape.clear()
-            self._by_shape[shape] = self._classify(_STAMP + piece)
-        return self._by_shape[shape]
+            spans = tuple(self._spans(piece))
+            self._by_shape[shape] = _Verdict(spans) if spans else self._classify(_STAMP + piece)
+        verdict = self._by_shape[shape]
+        if isinstance(verdict, _Verdict):
+            # ids of another length move the places, so the digits may stand elsewhere in this one
+            return _Verdict(tuple(self._spans(piece)), verdict.meanings)
+        return verdict
 
     def _spans(self, piece: bytes) -> Iterator[tuple[int, int]]:
         """Where the real digits matter: never in the fraction of the time, with which the piece begins."""
@@ -165,15 +201,18 @@ class Scanner:
                 yield position, position + len(number)
                 position = piece.find(number, position + 1)
 
-    def _by_digits(self, verdict: _Verdict, text: bytes, start: int, end: int, begin: int) -> Meaning | None:
+    def _by_digits(
+        self, verdict: _Verdict, text: bytes, index: int, start: int, length: int
+    ) -> Meaning | None:
         """What an entry means whose digits matter; ``start`` is where it goes on behind its time."""
+        entry = text[start - len(_STAMP) if index else 0 : start + length]
         if not verdict.spans:
-            return self._classify(text[begin:end])
+            return self._classify(entry)
         digits = tuple([text[first + start : last + start] for first, last in verdict.spans])
         if digits not in verdict.meanings:
             if len(verdict.meanings) > _REMEMBERED:
                 verdict.meanings.clear()
-            verdict.meanings[digits] = self._classify(text[begin:end])
+            verdict.meanings[digits] = self._classify(entry)
         return verdict.meanings[digits]
 
     def _classify(self, entry: bytes) -> Meaning | None:
@@ -185,34 +224,43 @@ class Scanner:
         base = self._minutes.get(entry[:16])
         if base is None:
             base = _epoch(entry[:16])
-            if base is None or not entry[17:19].isdigit():
+            if base is None:
                 return None
             if len(self._minutes) > _REMEMBERED:
                 self._minutes.clear()
             self._minutes[entry[:16]] = base
-        second = float(entry[17:19])
-        if entry[19:20] in (b".", b","):
-            fraction = entry[20:24]
-            if fraction.isdigit():
-                second += int(fraction) / 10 ** len(fraction)
-        return base + second
+        try:
+            return base + float(entry[17:24])
+        except ValueError:
+            return base + float(entry[17:19]) if entry[17:19].isdigit() else None
 
     def _survey(self, batch: Batch, pieces: list[bytes], starts: list[int], scanned: Scanned) -> None:
         """Count entries, and keep the first, the last and the span of time."""
         timed = len(pieces) - 1
-        if timed == 0:
-            return
-        ends: list[tuple[bytes, int]] = []
-        for index in (1, timed):
-            begin = starts[index] - len(_STAMP)
-            ends.append((batch.entry(begin, starts[index] + len(pieces[index])), batch.line_at(begin)))
-            when = self._when(ends[-1][0])
+        for index in (1, timed) if timed else ():
+            begin, end = starts[index] - len(_STAMP), starts[index] + len(pieces[index])
+            when = self._when(batch.text[begin : begin + 32])
             if when is not None:
                 scanned.earliest = when if scanned.earliest is None else min(scanned.earliest, when)
                 scanned.latest = when if scanned.latest is None else max(scanned.latest, when)
+            scanned.first = scanned.first or (batch.entry(begin, end), batch.line_at(begin))
+            scanned.newest = batch, begin, end
         scanned.entries += timed
-        scanned.first = scanned.first or ends[0]
-        scanned.last = ends[1]
+
+
+def _by_place(item: tuple[Meaning, list[int]]) -> int:
+    return item[1][0]
+
+
+def _cut(text: bytes) -> tuple[list[bytes], list[int]]:
+    """The entries of a chunk with their digits masked, each from behind its time, and where each of these
+    begins."""
+    masked = text.translate(MASK)
+    pieces = masked.split(_MARK)
+    starts = list(accumulate([len(piece) + len(_MARK) for piece in pieces], initial=0))
+    if masked.count(_STAMP) != len(pieces) - 1:
+        return _mend(pieces, starts)
+    return pieces, starts
 
 
 def _epoch(minute: bytes) -> float | None:
@@ -237,6 +285,13 @@ def _mend(pieces: list[bytes], starts: list[int]) -> tuple[list[bytes], list[int
     return whole, places
 
 
+def _last_entry(text: bytes) -> int:
+    """Where the last entry begins, looked for near the end first."""
+    tail = max(len(text) - (1 << 16), 0)
+    cut = text[tail:].translate(MASK).rfind(_MARK)
+    return tail + cut if cut >= 0 else text.translate(MASK).rfind(_MARK)
+
+
 def _chunks(blocks: Iterable[bytes], scanned: Scanned) -> Iterator[bytes]:
     """Whole entries, about a block at a time; each chunk begins with the line feed before its first entry."""
     pending = b"\n"
@@ -244,7 +299,7 @@ def _chunks(blocks: Iterable[bytes], scanned: Scanned) -> Iterator[bytes]:
         pending += block
         if len(pending) < BLOCK:
             continue
-        cut = pending.translate(MASK).rfind(_MARK)
+        cut = _last_entry(pending)
         if cut > 0:
             yield pending[:cut]
             pending = pending[cut:]

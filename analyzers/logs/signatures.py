@@ -99,12 +99,19 @@ class Meaning:
     area: str
     """What must prove to work for this to be over."""
     state: tuple[str, str] | None
+    fails: bool
+    """Whether it is a failure or the symptom of one."""
+    loud: bool
+    """Whether each entry counts by itself and in its place: a failure, a start, a stop."""
 
 
 def _meaning(signature: Signature, operation: Signature | None, leg: Leg | None, target: str) -> Meaning:
     kind = (operation.kind if operation else None) or signature.kind or Kind.FAILURE
     state = signature.state or (operation.state if operation else None)
-    return Meaning(signature, operation, leg, target, kind, _area(signature, operation, leg, target), state)
+    area = _area(signature, operation, leg, target)
+    fails = kind in (Kind.FAILURE, Kind.SYMPTOM)
+    loud = fails or kind in (Kind.START, Kind.STOP)
+    return Meaning(signature, operation, leg, target, kind, area, state, fails, loud)
 
 
 def _area(signature: Signature, operation: Signature | None, leg: Leg | None, target: str) -> str:
