@@ -46,6 +46,8 @@ _EXIT_STATUS_WAIT_S = 5.0
 _CHANNEL_TIMEOUT_S = 30.0
 _FAILED_JUMP_MEMORY_S = 60.0
 _MAX_JUMPS = 10
+_BANNER_UNREAD = "Error reading SSH protocol banner"
+"""Paramiko's words, both where the time was up and where the server hung up."""
 
 
 class SshConnector:
@@ -156,7 +158,7 @@ class SshConnector:
             return self._known[paths]
 
     def _failure(self, error: Exception, login: _Login) -> ConnectionFailed:
-        if login.is_mute:
+        if str(error) == _BANNER_UNREAD and login.is_mute:
             return failures.out_of_time(login.where, "its SSH greeting", self._settings.banner_timeout_s)
         if isinstance(error, paramiko.ChannelException) and login.gateway is not None:
             return _jump_refused(login.gateway.where, login.where, error)
