@@ -1,11 +1,12 @@
 """A host of its own for one run of the real script: own network, own mounts, doubles of what AWS answers.
 
-Run as ``unshare --net --mount python private_host.py PLAN``: nothing it does is seen outside, nothing that it
+Run by ``unshare --net --mount --pid``: nothing it does is seen outside, nothing that it
 runs can reach the outside, and all of it is gone when it ends.  The doubles live in this process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,7 @@ def overlay(scratch: Path) -> None:
 
 def main(plan: dict[str, Any]) -> int:
     script = Path(plan["script"]).read_bytes()
+    left = os.open(plan["left"], os.O_WRONLY | os.O_CREAT)
     overlay(Path(plan["scratch"]))
     for name, text in plan["files"].items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
@@ -146,8 +149,24 @@ def main(plan: dict[str, Any]) -> int:
     done = subprocess.run(plan["shell"], input=script, env=plan["env"], check=False)
     for child in background:
         child.kill()
-    sys.stdout.flush()
+        child.wait()
+    os.write(left, "\n".join(others()).encode())
     return done.returncode
+
+
+def others() -> list[str]:
+    """The processes of this host beside our own, as soon as there are none, or after a second."""
+    for _ in range(20):
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                _, name, state = entry.read_text().replace(")", "(").split("(", 2)
+                if int(entry.parent.name) != os.getpid() and not state.strip().startswith("Z"):
+                    found.append(name)
+        if not found:
+            break
+        time.sleep(0.05)
+    return found
 
 
 if __name__ == "__main__":

@@ -6,13 +6,15 @@ import gzip
 import itertools
 import zlib
 
-from conftest import NONCE, KeepingSink, read_answer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from probe_support import NONCE, KeepingSink, read_answer
 
 from collector.evidence.model import Status
 from collector.probes.frame import FrameReader
 from collector.probes.linux import LINUX
+
+unhurried = settings(deadline=None)
 
 LOG = b"2026-11-23 06:26:14 INFO line\n" * 500 + b"torn"
 
@@ -91,6 +93,7 @@ def test_a_plain_answer_keeps_every_byte_of_a_log() -> None:
     assert answer.sink.logs[0].modified is None
 
 
+@unhurried
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
 def test_any_chunking_gives_the_same(cuts: list[int]) -> None:
     sink = KeepingSink()
@@ -111,6 +114,7 @@ def test_one_byte_at_a_time_gives_the_same() -> None:
     assert outcome(sink) == outcome(read_answer(STREAM).sink)
 
 
+@unhurried
 @given(st.integers(0, len(STREAM)))
 def test_a_cut_answer_gives_what_was_whole_and_every_probe_once(cut: int) -> None:
     whole, answer = read_answer(STREAM), read_answer(STREAM[:cut])
@@ -125,6 +129,7 @@ def test_a_cut_answer_gives_what_was_whole_and_every_probe_once(cut: int) -> Non
             assert log.plain == true.plain
 
 
+@unhurried
 @given(st.binary(max_size=400))
 def test_no_bytes_can_make_it_fail(data: bytes) -> None:
     for before in (b"", STREAM[:60], STREAM[:-300], mark("hello 1 gzip") + mark("local gzip")):
@@ -152,6 +157,7 @@ WORDS = st.sampled_from(
 )
 
 
+@unhurried
 @given(
     st.lists(
         st.one_of(
@@ -165,6 +171,7 @@ def test_no_order_of_frames_can_make_it_fail(frames: list[bytes]) -> None:
     assert all(log.status is not None for log in answer.sink.logs)
 
 
+@unhurried
 @given(st.integers(0, len(STREAM) - 1), st.integers(1, 255))
 def test_a_damaged_byte_never_makes_a_log_look_whole(at: int, flip: int) -> None:
     damaged = bytearray(STREAM)

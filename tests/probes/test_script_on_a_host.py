@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Answer, RunScript, needs
 from private_host import CREDENTIALS, TOKEN
+from probe_support import Answer, RunScript, needs
 
 from collector.evidence.model import Status
 from collector.evidence.records import Record, parse_records

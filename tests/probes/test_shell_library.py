@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import NONCE
+from probe_support import NONCE
 
 from collector.probes.compile import compile_script, probe_table
 from collector.probes.linux import LINUX

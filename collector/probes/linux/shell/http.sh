@@ -210,6 +210,7 @@ headers() {
         h_value=${h_line#*:}
         h_value=${h_value# }
         h_value=${h_value%"$CR"}
+        h_value=${h_value%"${h_value##*[! ]}"}
         case "$h_line" in
         [Cc]ontent-[Tt]ype:*) F_TYPE=$h_value ;;
         [Dd]ate:*) F_DATE=$h_value ;;
