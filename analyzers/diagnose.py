@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analyzers import story
 from analyzers.causes import every_rule
@@ -36,9 +37,12 @@ from analyzers.text import Message, say
 from collector.errors import TriageError
 from collector.evidence import Evidence, Manifest, Status
 
+if TYPE_CHECKING:
+    from analyzers.logs.signatures import Signatures
+
 
 def diagnose(
-    evidence: Evidence, *, now: datetime | None = None, signatures: Sequence[Path] | None = None
+    evidence: Evidence, *, now: datetime | None = None, signatures: Sequence[Path] | Signatures | None = None
 ) -> Diagnosis:
     """The verdict on one host.
 
@@ -55,7 +59,7 @@ def diagnose(
 
 
 def case_of(
-    evidence: Evidence, *, now: datetime | None = None, signatures: Sequence[Path] | None = None
+    evidence: Evidence, *, now: datetime | None = None, signatures: Sequence[Path] | Signatures | None = None
 ) -> Case:
     """The facts and the log of one host, side by side."""
     from analyzers.logs import read_logs
@@ -128,7 +132,7 @@ def root_cause(case: Case, root: Root, catalogue: Catalogue) -> RootCause:
     next_try = case.logs.next_try
     return RootCause(
         slug=finding.slug,
-        sentence=finding.sentence or message(text.sentence, values),
+        sentence=finding.sentence or message(text.sentence, {**text.otherwise, **values}),
         confidence=finding.confidence,
         owner=finding.owner or text.owner,
         scope=finding.scope,
@@ -145,7 +149,8 @@ def root_cause(case: Case, root: Root, catalogue: Catalogue) -> RootCause:
 
 def _symptom(case: Case, finding: Finding, catalogue: Catalogue) -> Symptom:
     text = catalogue[finding.slug]
-    words = finding.sentence or message(text.sentence, {**case.values, **finding.values})
+    values = {**text.otherwise, **case.values, **finding.values}
+    words = finding.sentence or message(text.sentence, values)
     return Symptom(finding.slug, words, finding.evidence)
 
 

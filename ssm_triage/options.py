@@ -113,16 +113,14 @@ connection_options = _all(
 
 sweep_options = _all(
     click.option(
-        "-f", "--forks", type=click.IntRange(1, 512), default=16, show_default=True, help="Hosts at once."
+        "-f", "--forks", type=click.IntRange(1, 512), default=10, show_default=True, help="Hosts at once."
     ),
     click.option(
         "-T",
         "--timeout",
         "connect_timeout",
         type=Seconds(),
-        default=10,
-        show_default=True,
-        help="To connect, in seconds.",
+        help="To connect, in seconds  [default: ConnectTimeout of ssh_config, else 10]",
     ),
     click.option(
         "--command-timeout", type=Seconds(), default=90, show_default=True, help="For the script on a host."

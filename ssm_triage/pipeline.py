@@ -77,8 +77,9 @@ def diagnoser(signatures: Sequence[Path]) -> Diagnoser:
     from functools import partial
 
     from analyzers.diagnose import diagnose
+    from analyzers.logs.signatures import load_signatures
 
-    return partial(diagnose, signatures=tuple(signatures) or None)
+    return partial(diagnose, signatures=load_signatures(*signatures))
 
 
 def examine_file(path: Path, diagnose: Diagnoser) -> Examined:

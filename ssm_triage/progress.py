@@ -125,9 +125,15 @@ def progress_for(total: int, *, quiet: bool, verbose: bool = False) -> Progress:
 
 def _line(diagnosis: Diagnosis, *, verbose: bool) -> str:
     mark = _MARKS[diagnosis.verdict][0]
-    first = diagnosis.causes[0].slug if diagnosis.causes else ""
-    told = str(diagnosis.headline) if verbose else first and f"({first})"
+    told = str(diagnosis.headline) if verbose else _cause(diagnosis)
     return _shown(" ".join(filter(None, [f"{diagnosis.subject.name}: {mark}", told])))
+
+
+def _cause(diagnosis: Diagnosis) -> str:
+    if not diagnosis.causes:
+        return ""
+    first = diagnosis.causes[0]
+    return f"({' '.join(filter(None, [first.slug, first.scope]))})"
 
 
 def _shown(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from collector.errors import UsageError
+from collector.errors import SecretError, UsageError
 from collector.inventory import InventoryHost, Overrides, load, resolve
 from collector.secrets import PromptSecret, parse_reference
 from collector.target import HostKeyChecking, Secret, Target
@@ -80,7 +80,10 @@ def _secret(options: Mapping[str, Any], ask: str, reference: str, label: str) ->
     if options[ask] and options[reference]:
         raise UsageError(f"--{ask.replace('_', '-')} and {option} contradict each other; give one")
     if options[reference]:
-        return parse_reference(options[reference], label)
+        try:
+            return parse_reference(options[reference], label)
+        except SecretError as error:
+            raise UsageError(f"{option}: {error}") from None
     return _asked(label) if options[ask] else None
 
 
