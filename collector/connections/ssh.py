@@ -83,7 +83,12 @@ class SshConnector:
             ConnectionFailed: every way in which it can fail.
             UsageError: the configuration is not valid.
         """
-        privileged = Privileged(target.become, target.name)
+        try:
+            privileged = Privileged(target.become, target.name)
+        except ConnectionFailed:
+            if sock is not None:
+                sock.close()
+            raise
         login = self._open(target, self._resolver.resolve(target), deadline, sock, depth=0)
         return SshConnection(target, login, self._watchdog, privileged)
 
@@ -198,7 +203,7 @@ class SshConnector:
         key = (hop_config.user, hop_config.hostname, str(hop_config.port), *hop_config.proxy_jump)
         with self._lock:
             jump = self._jumps.setdefault(key, _Jump())
-        return jump.get(lambda: self._open(hop, hop_config, deadline, None, depth + 1))
+        return jump.get(deadline, lambda: self._open(hop, hop_config, deadline, None, depth + 1))
 
 
 class _Client(fabric.Connection):  # type: ignore[misc]  # Fabric has no types
@@ -212,12 +217,17 @@ class _Jump:
     """One jump host, logged in to once for all the hosts behind it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a chain that leads back to itself is to fail, not to hang
         self._login: _Login | None = None
         self._failure: tuple[float, ConnectionFailed] | None = None
 
-    def get(self, open_login: Callable[[], _Login]) -> _Login:
-        with self._lock:
+    def get(self, deadline: Deadline, open_login: Callable[[], _Login]) -> _Login:
+        """The login, which ``open_login`` makes if there is none yet; others wait for it meanwhile."""
+        if not self._lock.acquire(timeout=deadline.remaining()):
+            raise ConnectionFailed(
+                FailureKind.TIMEOUT, "jump host: the login of another host took too long", "try again"
+            )
+        try:
             if self._login is not None and self._login.is_alive:
                 return self._login
             if self._failure is not None and time.monotonic() - self._failure[0] < _FAILED_JUMP_MEMORY_S:
@@ -226,10 +236,13 @@ class _Jump:
             try:
                 self._login = open_login()
             except ConnectionFailed as failure:
-                told = ConnectionFailed(failure.kind, f"jump host: {failure.detail}", failure.try_next)
+                detail = "jump host: " + failure.detail.removeprefix("jump host: ")
+                told = ConnectionFailed(failure.kind, detail, failure.try_next)
                 self._failure = time.monotonic(), told
                 raise told from None
             return self._login
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         if self._login is not None:

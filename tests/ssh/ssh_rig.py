@@ -23,7 +23,7 @@ from collector.target import Target
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 ME = getpass.getuser()
-HOME_OF_KEYS = ("ed25519", "ecdsa", "rsa")
+KINDS = ("ed25519", "ecdsa", "rsa")
 
 
 def run(*command: str | Path, **kwargs: Any) -> str:
@@ -32,10 +32,15 @@ def run(*command: str | Path, **kwargs: Any) -> str:
     ).stdout
 
 
-def make_key(path: Path, kind: str = "ed25519", passphrase: str = "", *more: str) -> Path:
+def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
     bits = ["-b", "2048"] if kind == "rsa" else []
-    run("ssh-keygen", "-q", "-t", kind, *bits, "-N", passphrase, "-f", path, "-C", "test", *more)
+    run("ssh-keygen", "-q", "-t", kind, *bits, "-N", passphrase, "-f", path, "-C", "test")
     return path
+
+
+def copy_key(source: Path, path: Path) -> None:
+    for suffix in ("", ".pub"):
+        shutil.copy(f"{source}{suffix}", f"{path}{suffix}")
 
 
 @dataclass
@@ -55,16 +60,17 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     if shutil.which("ssh-keygen") is None:
         pytest.skip("ssh-keygen is missing (package openssh-client)")
     folder = tmp_path_factory.mktemp("keys")
-    for kind in HOME_OF_KEYS:
+    for kind in KINDS:
         make_key(folder / kind, kind)
     make_key(folder / "locked", "ed25519", "open sesame")
     make_key(folder / "locked-ecdsa", "ecdsa", "open sesame")
-    make_key(folder / "locked-pem", "rsa", "open sesame", "-m", "PEM")
-    make_key(folder / "locked-pkcs8", "rsa", "open sesame", "-m", "PKCS8")
+    for name, file_format in (("locked-pem", "PEM"), ("locked-pkcs8", "PKCS8")):
+        copy_key(folder / "rsa", folder / name)  # making an RSA key takes a second
+        run("ssh-keygen", "-q", "-p", "-m", file_format, "-N", "open sesame", "-f", folder / name)
     for name in ("stranger", "host", "other-host", "ca"):
         make_key(folder / name)
     make_key(folder / "host-ecdsa", "ecdsa")
-    make_key(folder / "host-rsa", "rsa")
+    copy_key(folder / "rsa", folder / "host-rsa")
     return Keys(folder)
 
 
@@ -159,7 +165,7 @@ def _start(folder: Path, lines: tuple[str, ...], host_keys: tuple[str, ...], key
     authorized.write_text(
         "".join(
             keys.public(kind) + "\n"
-            for kind in (*HOME_OF_KEYS, "locked", "locked-ecdsa", "locked-pem", "locked-pkcs8")
+            for kind in (*KINDS, "locked", "locked-ecdsa", "locked-pem", "locked-pkcs8")
         )
     )
     for _ in range(5):

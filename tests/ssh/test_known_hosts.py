@@ -80,7 +80,7 @@ def test_ten_thousand_lines_take_no_time(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80)
 def test_any_bytes_can_be_read(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "known_hosts"
     path.write_bytes(data + b"\nweb.example ssh-ed25519 AAAA\n")
@@ -101,7 +101,7 @@ lines = st.lists(
 
 
 @given(lines, st.text(alphabet="ab.[]:1", min_size=1, max_size=6))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80)
 def test_any_patterns_can_be_asked(tmp_path: Path, parts: list[tuple[str, str, str]], name: str) -> None:
     path = tmp_path / "known_hosts"
     path.write_text("\n".join("".join(part) for part in parts))

@@ -345,6 +345,18 @@ def test_a_proxyjump_for_all_spares_the_bastion_itself(start_sshd: StartSshd) ->
     assert ask(last.open()) == b"ok\n"
 
 
+def test_jump_hosts_in_a_circle(start_sshd: StartSshd) -> None:
+    server = prepared(start_sshd())
+    server.client = [
+        "Host a\n  HostName 127.0.0.1\n  Port 1\n  ProxyJump b",
+        "Host b\n  HostName 127.0.0.1\n  Port 2\n  ProxyJump a",
+        f"Host {server.address}\n  ProxyJump a",
+    ]
+    with pytest.raises(ConnectionFailed, match="more than 10 jump hosts") as caught:
+        server.open()
+    assert caught.value.kind is FailureKind.UNREACHABLE
+
+
 def test_a_proxy_command(start_sshd: StartSshd) -> None:
     first, last = prepared(start_sshd()), prepared(start_sshd())
     last.client = [
