@@ -23,7 +23,10 @@ def host_text(moment: datetime, offset: timedelta | None) -> str:
     """
     if moment.tzinfo is None or not offset:
         return ""
-    there = moment.astimezone(timezone(offset))
+    try:
+        there = moment.astimezone(timezone(offset))
+    except (ValueError, OverflowError):  # a host may claim any offset, and any year
+        return ""
     day = "" if there.date() == moment.astimezone(UTC).date() else f"{there:%Y-%m-%d} "
     sign, seconds = ("-", -offset) if offset < timedelta() else ("+", offset)
     hours, minutes = divmod(int(seconds.total_seconds()) // _MINUTE, 60)
