@@ -8,7 +8,7 @@ consequences."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -318,8 +318,8 @@ class Story:
             operation=operation.id if operation else "",
             leg=meaning.leg,
             target=meaning.target,
-            supports=signature.supports.get(leg, ()) + signature.supports.get("", ()),
-            excludes=signature.excludes.get(leg, ()) + signature.excludes.get("", ()),
+            supports=_on(signature.supports, leg),
+            excludes=_on(signature.excludes, leg),
             scope=signature.scope,
             vague=signature.vague or (operation is signature),
             proves=signature.proves,
@@ -409,6 +409,11 @@ def _delay(values: dict[str, str]) -> timedelta | None:
         return timedelta(seconds=float(values["seconds"]) * (60 if values.get("unit") == "minutes" else 1))
     except (KeyError, ValueError, OverflowError):
         return None
+
+
+def _on(slugs: Mapping[str, tuple[str, ...]], leg: str) -> tuple[str, ...]:
+    """The causes that are named for a leg, and those for every leg."""
+    return (slugs.get(leg, ()) if leg else ()) + slugs.get("", ())
 
 
 def local_time(when: float) -> datetime:

@@ -14,21 +14,7 @@ from collector.evidence.memory import evidence_of
 
 SIGNATURES = load_signatures()
 SLUGS = frozenset(
-    """
-    agent-absent agent-stopped agent-wrong-user worker-broken duplicate-agent update-left-service-disabled
-    win-service-start-timeout sysprep-incomplete security-software-block agent-version-behaviour ipc-broken boot-race
-    config-corrupt config-override disk-full filesystem-read-only inotify-exhausted fd-limit resource-starvation clock-skew
-    imds-no-route imds-wrong-route win-stale-imds-route win-container-vswitch imds-blocked-on-host imds-redirected
-    imds-disabled imds-hop-limit imds-no-response imds-server-error imds-impostor agent-too-old-for-imdsv2
-    proxy-no-noproxy-imds proxy-missing-or-wrong-layer proxy-unreachable proxy-name-not-resolved proxy-scheme-https
-    proxy-auth-required proxy-denies-endpoint no-default-route endpoint-unreachable endpoint-blocked-on-host
-    endpoint-no-response endpoint-server-error endpoint-block-page endpoint-not-tls endpoint-tls-reset endpoint-tls-timeout
-    endpoint-tls-version mtu-blackhole vpc-endpoint-missing ipv6-only dns-no-such-host dns-servfail dns-timeout
-    dns-resolver-down dns-no-resolver dns-wrong-address hosts-file-override tls-trust tls-certificate-expired tls-wrong-host
-    iam-no-instance-profile iam-instance-profile-deleted iam-access-denied policy-explicit-deny trust-policy dhmc-not-ready
-    credentials-expired credentials-invalid credentials-file-unwritable stray-credentials hybrid-registration-residue
-    hybrid-registration-invalid hybrid-activation-invalid fingerprint-mismatch throttling
-    """.split()
+    ["agent-absent", "agent-stopped", "agent-wrong-user", "worker-broken", "duplicate-agent", "update-left-service-disabled", "win-service-start-timeout", "sysprep-incomplete", "security-software-block", "agent-version-behaviour", "ipc-broken", "boot-race", "config-corrupt", "config-override", "disk-full", "filesystem-read-only", "inotify-exhausted", "fd-limit", "resource-starvation", "clock-skew", "imds-no-route", "imds-wrong-route", "win-stale-imds-route", "win-container-vswitch", "imds-blocked-on-host", "imds-redirected", "imds-disabled", "imds-hop-limit", "imds-no-response", "imds-server-error", "imds-impostor", "agent-too-old-for-imdsv2", "proxy-no-noproxy-imds", "proxy-missing-or-wrong-layer", "proxy-unreachable", "proxy-name-not-resolved", "proxy-scheme-https", "proxy-auth-required", "proxy-denies-endpoint", "no-default-route", "endpoint-unreachable", "endpoint-blocked-on-host", "endpoint-no-response", "endpoint-server-error", "endpoint-block-page", "endpoint-not-tls", "endpoint-tls-reset", "endpoint-tls-timeout", "endpoint-tls-version", "mtu-blackhole", "vpc-endpoint-missing", "ipv6-only", "dns-no-such-host", "dns-servfail", "dns-timeout", "dns-resolver-down", "dns-no-resolver", "dns-wrong-address", "hosts-file-override", "tls-trust", "tls-certificate-expired", "tls-wrong-host", "iam-no-instance-profile", "iam-instance-profile-deleted", "iam-access-denied", "policy-explicit-deny", "trust-policy", "dhmc-not-ready", "credentials-expired", "credentials-invalid", "credentials-file-unwritable", "stray-credentials", "hybrid-registration-residue", "hybrid-registration-invalid", "hybrid-activation-invalid", "fingerprint-mismatch", "throttling"]
 )
 
 
