@@ -19,7 +19,7 @@ def disk_full(case: Case) -> Iterator[Told]:
     """No room, or no inodes, where the agent writes."""
     for scope, disk in (("space", case.facts.disk.or_none()), ("inodes", case.facts.inodes.or_none())):
         for usage in _full(disk):
-            detail = f"{usage.mount}: {'no space left' if scope == 'space' else 'no inodes left'}"
+            detail = "no space left" if scope == "space" else "no inodes left"
             values = {"path": usage.mount, "mount": usage.mount, "detail": detail}
             logged = shares(case.logs.supporting("disk-full"))
             yield Finding("disk-full", CERTAIN, (*lines(usage.at), *logged), scope, values=values)

@@ -179,6 +179,7 @@ def unknown_keys(case: Case) -> Iterator[Told]:
 def denied(case: Case) -> Iterator[Told]:
     """AWS names the caller, the action, and sometimes the policy."""
     sightings = [s for s in case.failures() if s.supports[:1] == ("iam-access-denied",)]
+    sightings.sort(key=lambda s: _service(s) != "ssm")
     services = {_service(s) for s in sightings}
     for sighting in sightings:
         service = _service(sighting)

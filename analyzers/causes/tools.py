@@ -10,7 +10,7 @@ from analyzers.causes.case import Case
 from analyzers.diagnosis import Citation, Confidence
 from analyzers.facts.base import IPAddress, Line
 from analyzers.facts.endpoints import Endpoint
-from analyzers.logs.model import Sighting
+from analyzers.logs.model import Leg, Sighting
 from analyzers.text import say
 
 CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
@@ -57,21 +57,34 @@ _HOW = {
 def log_values(case: Case, sighting: Sighting) -> dict[str, str]:
     """What a sighting adds to the host's values for the texts."""
     found = {name: values[-1] for name, values in sighting.captures.items() if values and values[-1]}
-    name = found.pop("name", "")
+    name, arn, instance = found.pop("name", ""), found.get("arn", ""), found.get("instance", "")
+    variable = case.proxy.variable("https_proxy") or case.proxy.imds if case.proxy is not None else None
     values = {
         **found,
-        "host": found.get("host") or name or None,
-        "proxy_host": name if sighting.leg == "proxy" else None,
-        "managed": found.get("instance") if found.get("instance", "").startswith("mi-") else None,
-        "role": role_of(found.get("arn", "")) or found.get("role"),
-        "account": found.get("account") or account_of(found.get("arn", "")),
+        "host": found.get("host") or name,
+        "proxy": variable.value if variable is not None else found.get("proxy"),
+        "proxy_host": name if sighting.leg is Leg.PROXY else None,
+        "managed": instance if instance.startswith("mi-") else None,
+        "role": role_of(arn) or found.get("role", "").rstrip("."),
+        "account": found.get("account") or account_of(arn),
         "how": _HOW.get(sighting.signature),
-        "reason": sighting.means.rstrip("."),
-        "detail": sighting.means.rstrip("."),
+        "path": found.get("path") or _path_in(sighting),
+        "limit": _LIMITS.get(sighting.signature),
     }
-    if case.logs.proxy is not None:
-        values["proxy"] = case.logs.proxy.https_proxy or case.logs.proxy.http_proxy
     return {key: value for key, value in values.items() if value}
+
+
+_LIMITS = {
+    "host.inotify-watches": "fs.inotify.max_user_watches",
+    "host.inotify-instances": "fs.inotify.max_user_instances",
+}
+
+
+def _path_in(sighting: Sighting) -> str | None:
+    """The file or folder that a message about one names last but for its reason."""
+    told = sighting.capture("errno") or sighting.capture("reason") or ""
+    paths = re.findall(r"(?<![\w/])(/[\w./-]{2,200})", f"{told}\n{sighting.last.message}")
+    return str(paths[-1]).rstrip("/.") if paths and sighting.leg is Leg.HOST else None
 
 
 _ARN = re.compile(

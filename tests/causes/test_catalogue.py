@@ -50,6 +50,12 @@ def test_a_cause_says_all_that_a_reader_needs(text: CauseText) -> None:
     assert _order(text.slug) < len(ORDER), "no place in the order of mending"
 
 
+@pytest.mark.parametrize("text", CAUSES, ids=lambda text: text.slug)
+def test_a_sentence_has_words_for_what_is_not_known(text: CauseText) -> None:
+    assert set(gaps(text.sentence)) <= set(text.otherwise)
+    assert "<" not in str(message(text.sentence, text.otherwise))
+
+
 @pytest.mark.parametrize("text", list(catalogue()), ids=lambda text: text.slug)
 def test_templates_render(text: CauseText) -> None:
     assert "{" not in str(message(text.sentence, {}))

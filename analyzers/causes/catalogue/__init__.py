@@ -8,7 +8,7 @@ known stays visible as ``<gap>`` for the reader to fill in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
@@ -44,6 +44,8 @@ class CauseText:
     sentence: str
     """The verdict, with gaps."""
     what: str
+    otherwise: Mapping[str, str] = field(default_factory=dict)
+    """What the sentence says where a value is not known."""
     seen: str = ""
     """How it is recognised, and what it is mistaken for."""
     owner: Owner = Owner.HOST
@@ -106,6 +108,7 @@ def cause_text(slug: str, family: str, entry: Mapping[str, Any]) -> CauseText:
         entry["title"],
         entry["sentence"],
         " ".join(entry["what"].split()),
+        dict(entry.get("otherwise", {})),
         " ".join(entry.get("seen", "").split()),
         owner,
         entry.get("restart"),
