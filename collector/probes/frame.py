@@ -193,7 +193,7 @@ class FrameReader:
                 self.hello |= dict(word.split("=", 1) for word in rest if "=" in word)
             case ["local" | "network", "gzip", *_]:
                 self._member = _Gunzip()
-            case ["log", pack, size, modified, offset, line, name, *path]:
+            case ["log", "gzip" | "plain" as pack, size, modified, offset, line, name, *path]:
                 self._end_log(Status.TRUNCATED, "its end never came")
                 self._log = _OpenLog(_Gunzip() if pack == "gzip" else None)
                 self._sink.log_begin(

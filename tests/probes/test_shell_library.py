@@ -77,6 +77,12 @@ MASKED = [
     ("http://a.test/ http://u:p@h/", "http://a.test/ http://***@h/"),
     ("no_proxy=10.0.0.1,localhost", "no_proxy=10.0.0.1,localhost"),
     ("mail to root@localhost", "mail to root@localhost"),
+    ('Environment="AWS_SECRET_ACCESS_KEY=x/y+z" "A=1"', 'Environment="AWS_SECRET_ACCESS_KEY=***" "A=1"'),
+    (
+        "Environment=AWS_ACCESS_KEY_ID=AKIA1 AWS_SESSION_TOKEN=t==",
+        "Environment=AWS_ACCESS_KEY_ID=*** AWS_SESSION_TOKEN=***",
+    ),
+    ("Environment=AWS_REGION=eu-west-1", "Environment=AWS_REGION=eu-west-1"),
 ]
 
 

@@ -218,10 +218,12 @@ field() {
 
 # ---- Secrets ----------------------------------------------------------------------------------------------
 
-# mask: cover user and password of every URL that passes through, before it leaves the host.
+# mask: cover user and password of every URL that passes through, and AWS keys, before they leave the host.
 mask() {
     sed -e 's#://[^[:space:]]*@#://***@#g' \
-        -e 's#\(_[Pp][Rr][Oo][Xx][Yy][=:][[:space:]]*["'\'']\{0,1\}\)[^:/@[:space:]]*:[^/@[:space:]][^@[:space:]]*@#\1***@#g'
+        -e 's#\(_[Pp][Rr][Oo][Xx][Yy][=:][[:space:]]*["'\'']\{0,1\}\)[^:/@[:space:]]*:[^/@[:space:]][^@[:space:]]*@#\1***@#g' \
+        -e 's#\([Aa][Ww][Ss]_[A-Za-z_]*[Kk][Ee][Yy][A-Za-z_]*[[:space:]]*[=:][[:space:]]*\)[^[:space:]"'\'']*#\1***#g' \
+        -e 's#\([Aa][Ww][Ss]_[A-Za-z_]*[Tt][Oo][Kk][Ee][Nn][[:space:]]*[=:][[:space:]]*\)[^[:space:]"'\'']*#\1***#g'
 }
 
 # masked URL: the same for one value.
