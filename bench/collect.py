@@ -235,7 +235,11 @@ def _timed(command: Sequence[str], out: Path) -> tuple[float, float]:
     """CPU (user and system, the whole tree) and wall, in seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
-    subprocess.run(command, check=True, env={**os.environ, "OUT": str(out)}, timeout=_PATIENCE_S)
+    said = subprocess.run(
+        command, env={**os.environ, "OUT": str(out)}, timeout=_PATIENCE_S, stderr=subprocess.PIPE, check=False
+    )
+    if said.returncode:
+        raise SystemExit(f"bench: {command[0]} failed: {said.stderr[-2000:].decode('utf-8', 'replace')}")
     wall = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall

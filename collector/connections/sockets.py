@@ -18,6 +18,7 @@ Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 _READ_AHEAD = 256 * 1024
 _MAX_BEFORE_KEYS = 256 * 1024
 """Bytes that a server may send before the key exchange is done; a real one needs some 3 KiB."""
+_LEAST_TIMEOUT_S = 1.0
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -45,7 +46,6 @@ class PreparedSocket:
         self.has_ended = False
         """The other side has closed; Paramiko tells this and a timeout in the same words."""
         self.send = stream.send
-        self.settimeout = stream.settimeout
         is_tcp = isinstance(stream, socket.socket) and stream.family != socket.AF_UNIX
         self._tcp: socket.socket | None = None
         if is_tcp and isinstance(stream, socket.socket):
@@ -66,6 +66,10 @@ class PreparedSocket:
             position = 0
         self._position = position + size
         return self._buffer[position : position + size]
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Paramiko asks to be woken ten times a second, to see whether it was closed; ``close`` wakes it."""
+        self._stream.settimeout(seconds if seconds is None else max(seconds, _LEAST_TIMEOUT_S))
 
     def trust(self) -> None:
         """The server has proven who it is: from here on it may send as much as it is asked for."""
