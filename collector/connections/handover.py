@@ -181,6 +181,6 @@ class Privileged:
         return handover.result(exit_code)
 
 
-def sudo_patience(handover: Handover, command: list[str], deadline: Deadline) -> Deadline:
+def patience_with(command: list[str], deadline: Deadline) -> Deadline:
     """How long to wait for the shell to show itself: sudo may hang where the login does not."""
     return deadline.sooner(_SUDO_PATIENCE_S) if len(command) > len(plain_command()) else deadline

@@ -12,7 +12,7 @@ import subprocess
 from typing import IO
 
 from collector.connections.base import Deadline, RunResult, Sink
-from collector.connections.handover import Handover, Privileged, sudo_patience
+from collector.connections.handover import Handover, Privileged, patience_with
 from collector.errors import ConnectionFailed, FailureKind
 from collector.evidence.model import ConnectionFacts
 from collector.target import Target, Transport
@@ -63,7 +63,7 @@ def _execute(command: list[str], handover: Handover, deadline: Deadline) -> int 
             FailureKind.SHELL, f"/bin/sh cannot be started here: {error.strerror}", "check this machine"
         ) from None
     try:
-        _converse(process, handover, deadline, sudo_patience(handover, command, deadline))
+        _converse(process, handover, deadline, patience_with(command, deadline))
         return None if handover.is_over else process.wait(min(_LAST_WORDS_S, deadline.remaining()))
     except subprocess.TimeoutExpired:
         return None

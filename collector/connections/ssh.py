@@ -27,7 +27,7 @@ from collector.connections.auth import Authentication
 from collector.connections.base import Deadline, RunResult, Sink
 from collector.connections.bootstrap import quoted
 from collector.connections.connector import Endpoint
-from collector.connections.handover import Handover, Privileged, sudo_patience
+from collector.connections.handover import Handover, Privileged, patience_with
 from collector.connections.host_keys import HostKeyCheck
 from collector.connections.keys import KeyRing
 from collector.connections.known_hosts import KnownHosts
@@ -420,7 +420,7 @@ class SshConnection:
         self._login.close()
 
     def _execute(self, command: list[str], handover: Handover, deadline: Deadline) -> int | None:
-        patience = sudo_patience(handover, command, deadline)
+        patience = patience_with(command, deadline)
         started = time.monotonic()
         with self._watchdog.guard(deadline, self._login.cut), self._channel(deadline) as channel:
             try:

@@ -169,10 +169,10 @@ def test_the_deadline_ends_a_script_that_hangs(sshd: Server) -> None:
     started = time.monotonic()
     output: list[bytes] = []
     with pytest.raises(ConnectionFailed) as caught:
-        connection.run(b"echo first; sleep 60", output.append, deadline=Deadline.after(1), max_bytes=1000)
+        connection.run(b"echo first; sleep 60", output.append, deadline=Deadline.after(3), max_bytes=1000)
     assert caught.value.kind is FailureKind.TIMEOUT
     assert b"".join(output) == b"first\n"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 6
     connection.close()
 
 
