@@ -33,6 +33,7 @@ from analyzers.explain import texts
 from analyzers.facts import Facts
 from analyzers.graph import Folding, Root, fold
 from analyzers.looks import next_look
+from analyzers.opinion import second_opinion
 from analyzers.text import Message, say
 from collector.errors import TriageError
 from collector.evidence import Evidence, Manifest, Status
@@ -105,6 +106,7 @@ def judge(case: Case, rules: Iterable[Rule], catalogue: Catalogue) -> Diagnosis:
         clock_skew=story.clock_skew(case),
         last_good=case.logs.last_good.time if case.logs.last_good else None,
         rules=story.rule_set(),
+        second_opinion=second_opinion(case),
     )
 
 
@@ -140,7 +142,7 @@ def root_cause(case: Case, root: Root, catalogue: Catalogue) -> RootCause:
         against=finding.against,
         symptoms=tuple(_symptom(case, one, catalogue) for one in root.folded),
         since=finding.since,
-        next_retry=next_try.earliest if next_try is not None and not text.restart else None,
+        next_retry=next_try.earliest if next_try is not None else None,
         needs_restart=text.restart,
         remedy=steps(text.mend, values),
         verify=(*steps(text.verify, values), *_online(case, text, values)),

@@ -160,6 +160,18 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """One row of ``ssm-cli get-diagnostics``, the agent's own checks, beside ours."""
+
+    check: str
+    status: str
+    """``Success``, ``Failed``, ``Skipped`` (which is no pass)."""
+    note: str
+    comment: Message | None = None
+    """Why the row may mislead on this host."""
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The verdict on one host."""
 
@@ -189,3 +201,5 @@ class Diagnosis:
     """The last moment at which the agent provably worked."""
     rules: str = ""
     """Version of the rule set, with its digest."""
+    second_opinion: tuple[Opinion, ...] = ()
+    """What the agent's own checks said, where their output was collected."""

@@ -56,9 +56,7 @@ def stopped(case: Case) -> Iterator[Told]:
         masked = unit.state is ServiceState.MASKED
         state = _WORDS[unit.state]
         if unit.exit_code in ("killed", "dumped") or unit.result in ("signal", "oom-kill", "core-dump"):
-            state = f"it was killed ({unit.exit_code or unit.result} {unit.exit_status or ''})".replace(
-                " )", ")"
-            )
+            state = f"it was killed, signal {unit.exit_status}" if unit.exit_status else "it was killed"
         values = {"state": state, **({"masked": "yes"} if masked else {})}
         sure = LIKELY if unit.state is ServiceState.FAILED and not orphan else CERTAIN
         orphans = processes.workers[:1] if processes is not None and orphan else ()
