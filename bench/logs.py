@@ -1,4 +1,4 @@
-"""How fast logs are read: ``python -m bench.logs LOG`` or, without one, a log made of the signatures' own examples.
+"""How fast logs are read: ``python -m bench.logs [LOG ...]``; without one, of logs made of the signatures' examples.
 
 Beside ours: the plain loop over every line and pattern, on the first megabyte of the same log.
 """
@@ -20,7 +20,7 @@ from collector.evidence.memory import evidence_of
 
 _QUIET = (
     "INFO [ssm-agent-worker] [MessageService] [MGSInteractor] send failed reply thread started",
-    "INFO [ssm-agent-worker] [EngineProcessor] [OutOfProcExecuter] Initializing document state files for {id}",
+    "INFO [ssm-agent-worker] [EngineProcessor] [OutOfProcExecuter] Initializing state files for {id}",
     "INFO [CredentialRefresher] credentialRefresher has started",
     "INFO [ssm-agent-worker] [HealthCheck] HealthCheck reporting agent health.",
 )
@@ -47,7 +47,7 @@ def made(size: int, errors: float, seed: int = 1) -> bytes:
             if dice.random() < errors
             else dice.choice(_QUIET).format(id=identity)
         )
-        out.append(f"{stamp} {text}\n")
+        out.append(f"{stamp}.{dice.randrange(10_000):04} {text}\n")
         written += len(out[-1])
     return "".join(out).encode()
 

@@ -75,8 +75,9 @@ class Tally:
 
     def settle(self) -> None:
         """Cut what is kept out of its batch."""
-        self.samples = [_place(sample) for sample in self.samples]
-        self.last = _place(self.last)
+        if not isinstance(self.last, Placed):
+            self.samples = [_place(sample) for sample in self.samples]
+            self.last = _place(self.last)
 
 
 @dataclass(slots=True)
@@ -109,8 +110,6 @@ class Story:
     _cycle: float = float("-inf")
     _failing: set[Meaning] = field(default_factory=set)
     """Of ``current``: the failures and symptoms."""
-    _touched: set[Meaning] = field(default_factory=set)
-    """What was fed since :meth:`settle`."""
     _late: dict[str, Here] = field(default_factory=dict)
     _good: Here | None = None
 
@@ -123,11 +122,12 @@ class Story:
         tally = self.current.get(meaning)
         if tally is None:
             tally = self.current[meaning] = Tally(meaning, [], here)
+            if meaning.fails:
+                self._failing.add(meaning)
         tally.count += record[4]
         tally.last = here
         if not tally.samples or (meaning.fails and tally.count <= _SAMPLES):
             tally.samples.append(here)
-        self._touched.add(meaning)
         if meaning.fails:
             self._fails(meaning, tally, record[0])
         if meaning.state is not None:
@@ -144,18 +144,14 @@ class Story:
     def _fails(self, meaning: Meaning, tally: Tally, when: float) -> None:
         tally.since_start = self.start_count
         tally.clean_pings = 0
-        self._failing.add(meaning)
         if not 0 <= when - self._cycle < _CYCLE:
             tally.leads += 1
             self._cycle = when
 
     def settle(self) -> None:
         """Take what must be kept out of the batch fed last, so that it can be forgotten."""
-        for meaning in self._touched:
-            for tally in (self.current.get(meaning), self.history.get(meaning)):
-                if tally is not None:
-                    tally.settle()
-        self._touched.clear()
+        for tally in (*self.current.values(), *self.history.values()):
+            tally.settle()
         if self._good:
             self.good = (self._good[1][1], _place(self._good))
             self._good = None

@@ -125,19 +125,22 @@ class Scanner:
         """Write the records of a batch; gives the time of the last one."""
         meanings = self._meanings(batch.text, pieces, starts)
         quiet: dict[Meaning, list[int]] = {}
+        text, minutes, append = batch.text, self._minutes, batch.records.append
 
         def tell(meaning: Meaning, index: int, count: int) -> None:
             nonlocal when
             start = starts[index]
             begin = start - len(_STAMP) if index else 1
-            stamp = self._when(batch.text[begin : begin + 24]) if index else None
-            when = when if stamp is None else stamp
-            batch.records.append((when, meaning, begin, start + len(pieces[index]), count))
+            try:
+                when = minutes[text[begin : begin + 16]] + float(text[begin + 17 : begin + 24])
+            except (KeyError, ValueError):
+                stamp = self._when(text[begin : begin + 24]) if index else None
+                when = when if stamp is None else stamp
+            append((when, meaning, begin, start + len(pieces[index]), count))
 
-        for index in [index for index, meaning in enumerate(meanings) if meaning is not None]:
-            meaning = meanings[index]
-            if meaning is None:
-                continue
+        for index, meaning in [
+            (index, meaning) for index, meaning in enumerate(meanings) if meaning is not None
+        ]:
             if meaning.loud:
                 if quiet:
                     for other, (last, count) in sorted(quiet.items(), key=_by_place):

@@ -3,7 +3,7 @@
 A signature is one of three:
 
 - an **operation** says what the agent was doing (``ssm.register``), and towards which target;
-- a **failure** says how it went wrong (``net.dial-timeout``), in the words of Go, Windows, IMDS or an AWS service;
+- a **failure** says how it went wrong (``net.dial-timeout``), in the words of Go, Windows, IMDS or AWS;
 - an **entry** says all by itself (a start, a state, noise, a full disk).
 
 An entry of the log is first held against the entry signatures. If none fits, its meaning is operation x
@@ -294,9 +294,8 @@ def check_examples(signatures: Signatures, signature: Signature) -> None:
         found = {part.id for part in (meaning.signature, meaning.operation) if part} if meaning else set()
         if signature.id not in found:
             instead = f"it is {', '.join(sorted(found))}" if found else "nothing matches it"
-            raise SignatureError(
-                f"{signature.origin}: {signature.id}: example is not of this signature, {instead}: {example[:120]!r}"
-            )
+            what = f"example is not of this signature, {instead}: {example[:120]!r}"
+            raise SignatureError(f"{signature.origin}: {signature.id}: {what}")
 
 
 def _refuse_twins(signatures: Iterable[Signature]) -> None:
