@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from analyzers.causes import every_rule
 from analyzers.causes.catalogue import Catalogue, CauseText, catalogue
@@ -32,6 +33,7 @@ class Explanation:
     """The rules that look for it; those that come from elsewhere name their package."""
 
 
+@cache
 def texts() -> Catalogue:
     """The catalogue, with what third parties add."""
     return catalogue().with_texts(rule.text for rule in every_rule() if rule.text is not None)

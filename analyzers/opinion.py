@@ -1,7 +1,7 @@
 """A second opinion: what ``ssm-cli get-diagnostics`` says, and where it is known to mislead.
 
-Its blind spots are those of agent/cli/diagnostics: it opens TCP and no TLS, asks STS and not Systems Manager, has
-an IMDS client of its own, and skips what it has no region for.
+Its blind spots are those of agent/cli/diagnostics: it opens TCP and no TLS, asks STS and not Systems Manager,
+has an IMDS client of its own, and skips what it has no region for.
 """
 
 from __future__ import annotations
