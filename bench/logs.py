@@ -1,4 +1,4 @@
-"""How fast logs are read: ``python -m bench.logs [LOG ...]``; without one, logs made of the signatures' examples.
+"""How fast logs are read: ``python -m bench.logs [LOG ...]``; without one, logs made of our own examples.
 
 Beside ours: the plain loop over every line and pattern, on the first megabyte of the same log.
 """
