@@ -21,6 +21,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -78,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     if os.geteuid() == 0 and shutil.which("unshare") and not arguments.in_namespace:
         again = [sys.executable, "-m", "bench", *(sys.argv[1:] if argv is None else argv), _INSIDE]
-        return subprocess.run(["unshare", "--net", *again], check=False).returncode
+        os.execvp("unshare", ["unshare", "--net", *again])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that sshd and the folder go with us
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         _sshd_running(Path(folder), arguments) as rig,
