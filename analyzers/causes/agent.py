@@ -10,8 +10,9 @@ from analyzers.causes.rule import Exclusion, Finding, Told, rule
 from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, lines, log_values, share
 from analyzers.causes.versions import Change
 from analyzers.facts.imds import ImdsState
-from analyzers.facts.service import ServiceState
+from analyzers.facts.service import ServiceState, Unit
 from analyzers.text import say
+from collector.evidence import Status
 
 _DOWN = frozenset((ServiceState.STOPPED, ServiceState.DISABLED, ServiceState.MASKED, ServiceState.FAILED))
 _WORDS = {
@@ -22,28 +23,29 @@ _WORDS = {
 }
 
 
+def real(unit: Unit | None) -> bool:
+    """Whether a unit is one that a service manager knows, not only the name that was asked for."""
+    return unit is not None and unit.exists and unit.manager != "none"
+
+
 @rule("agent-absent", "packages", "service")
 def absent(case: Case) -> Iterator[Told]:
-    """No package, no unit, no process."""
-    packages, service = case.facts.packages.or_none(), case.facts.service.or_none()
-    processes = case.facts.processes.or_none()
-    version = case.facts.agent_version.or_none()
-    if (
-        service is None
-        or service.existing
-        or (packages is not None and packages.installed)
-        or version is not None
-    ):
-        return
-    if processes is not None and processes.processes:
-        return
-    unit = service.main
-    sure = CERTAIN if packages is not None or not case.logs.has_entries else LIKELY
-    yield Finding(
-        "agent-absent",
-        sure,
-        lines(unit.at if unit else None, *(p.at for p in packages.packages) if packages else ()),
+    """No package, no unit, no program, no process: looked for everywhere, found nowhere."""
+    facts = case.facts
+    packages, files, processes = facts.packages.or_none(), facts.files.or_none(), facts.processes.or_none()
+    found = (
+        (packages is not None and bool(packages.installed))
+        or facts.agent_version.or_none() is not None
+        or (files is not None and files.binary("amazon-ssm-agent") is not None)
+        or (processes is not None and bool(processes.processes))
+        or real(case.unit)
     )
+    if found or case.unit is None:
+        return
+    asked = packages is not None or getattr(facts.packages, "status", None) is Status.ABSENT
+    sure = CERTAIN if asked and not case.logs.has_entries else LIKELY
+    shown = (p.at for p in packages.packages) if packages is not None else ()
+    yield Finding("agent-absent", sure, lines(case.unit.at, *shown))
 
 
 @rule("agent-stopped", "service", "processes")
@@ -52,7 +54,7 @@ def stopped(case: Case) -> Iterator[Told]:
     unit, processes = case.unit, case.facts.processes.or_none()
     running = processes is not None and bool(processes.agents)
     orphan = processes is not None and processes.workers and not processes.agents
-    if unit is not None and unit.state in _DOWN and not running:
+    if unit is not None and real(unit) and unit.state in _DOWN and not running:
         masked = unit.state is ServiceState.MASKED
         state = _WORDS[unit.state]
         if unit.exit_code in ("killed", "dumped") or unit.result in ("signal", "oom-kill", "core-dump"):

@@ -100,6 +100,7 @@ ROWS: dict[str, Row] = {
     "typographic quotes": ("config-override", {}, b.request_failed("dial tcp: lookup ssm.xn--us-east-1-x67d.amazonaws.com on 10.77.0.2:53: no such host", "ssm.xn--us-east-1-x67d.amazonaws.com")),
     "an agent of 2018": ("agent-too-old-for-imdsv2", {"agent-version": "SSM Agent version: 2.2.355.0", "packages": ""}, None),
     "never installed": ("agent-absent", {"packages": "", "service": "[amazon-ssm-agent.service]\nLoadState=not-found\nActiveState=inactive\nmanager=systemd\n", "processes": "", "agent-version": ""}, None),
+    "never installed, no service manager": ("agent-absent", {"packages": "", "service": "[amazon-ssm-agent]\nmanager=none\nActiveState=inactive\n", "processes": "USER PID PPID STARTED COMMAND\n", "agent-version": ""}, None),
 }  # fmt: skip
 
 
