@@ -88,7 +88,8 @@ def path(case: Case) -> tuple[Hop, ...]:
 def _hops(case: Case) -> Iterator[Hop]:
     gateway = case.values.get("gateway")
     if gateway:
-        neighbour = case.routing.neighbour(IMDS) if case.routing is not None else None
+        hop = case.routing.expected_gateway if case.routing is not None else None
+        neighbour = case.routing.neighbour(hop) if case.routing is not None and hop is not None else None
         yield Hop("gateway", gateway, "failed" if neighbour is not None and neighbour.dead else "unknown")
     yield _imds(case)
     resolvers = case.facts.resolvers.or_none()

@@ -257,10 +257,5 @@ def runs(case: Case) -> Iterator[Told]:
     unit = case.unit
     if unit is not None and unit.state is ServiceState.RUNNING:
         reason = say("The service {unit} runs.", unit=unit.name)
-        for slug in (
-            "agent-stopped",
-            "agent-absent",
-            "win-service-start-timeout",
-            "update-left-service-disabled",
-        ):
+        for slug in ("agent-stopped", "agent-absent", "update-left-service-disabled"):
             yield Exclusion(slug, reason, lines(unit.at))

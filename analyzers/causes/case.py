@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,9 +19,16 @@ from analyzers.facts.routing import IMDS, Routing
 from analyzers.facts.service import Unit
 from analyzers.logs.model import Leg, LogReading, Sighting, StateChange
 from collector.evidence import Manifest
+from collector.target import Platform
 
 SERVICES = ("ssm", "ssmmessages", "ec2messages")
 UNIT = "amazon-ssm-agent.service"
+REGION = re.compile(
+    r"(?:us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso|us-isob|us-isof|eu-isoe|eusc-de)"
+    r"-(?:central|north|south|east|west|northeast|northwest|southeast|southwest)-[0-9]{1,2}"
+)
+"""How AWS names its regions; a name that does not fit is none."""
+_ENDPOINT = re.compile(r"(?:ssm|ssmmessages|ec2messages)\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?)")
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,12 @@ class Case:
     def last_state(self, aspect: str) -> StateChange | None:
         """The last word of the log on one aspect."""
         return next((state for state in reversed(self.logs.states) if state.aspect == aspect), None)
+
+    @cached_property
+    def windows(self) -> bool:
+        """Whether this is a Windows host; there each of the agent's programs has a log of its own."""
+        names = {log.name for log in self.manifest.logs}
+        return self.manifest.subject.platform is Platform.WINDOWS or "ssm-agent-worker.log" in names
 
     # How it is connected ---------------------------------------------------------------------------------
 
@@ -154,7 +168,8 @@ class Case:
         unit = found["unit"]
         found["dropin"] = f"/etc/systemd/system/{unit}.d/proxy.conf"
         if found["region"]:
-            found["host"] = f"ssm.{found['region']}.amazonaws.com"
+            suffix = "amazonaws.com.cn" if found["region"].startswith("cn-") else "amazonaws.com"
+            found["host"] = f"ssm.{found['region']}.{suffix}"
         ssm = self.endpoint("ssm")
         if ssm is not None:
             found["host"] = ssm.host
@@ -163,14 +178,25 @@ class Case:
     @property
     def _region(self) -> str | None:
         kept = self.facts.identity_config.or_none()
-        seen = (value for s in self.logs.sightings if (value := s.capture("region")))
         return (
             self.manifest.subject.region
             or (self.imds.region if self.imds else None)
             or (kept.region if kept else None)
             or next((endpoint.region for endpoint in self.endpoints.values() if endpoint.region), None)
-            or next(seen, None)
+            or self._region_named
         )
+
+    @property
+    def _region_named(self) -> str | None:
+        """The region in the endpoints' names that the log tells of, if there is such a region."""
+        told = (
+            v
+            for s in self.logs.sightings
+            for k in ("host", "url", "name", "peer")
+            for v in s.captures.get(k, ())
+        )
+        regions = (match[1] for text in told for match in _ENDPOINT.finditer(text))
+        return next((region for region in regions if REGION.fullmatch(region)), None)
 
     @property
     def _instance(self) -> str | None:

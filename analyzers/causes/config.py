@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from analyzers.causes.case import Case
+from analyzers.causes.case import REGION, Case
 from analyzers.causes.rule import Exclusion, Finding, Told, rule
 from analyzers.causes.tools import CERTAIN, LIKELY, lines, share, shares
 from analyzers.diagnosis import Citation
@@ -16,11 +16,6 @@ from analyzers.text import say
 
 PATH = "/etc/amazon/ssm/amazon-ssm-agent.json"
 
-_REGION = re.compile(
-    r"(?:us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso|us-isob|us-isof|eu-isoe|eusc-de)"
-    r"-(?:central|north|south|east|west|northeast|northwest|southeast|southwest)-[0-9]{1,2}"
-)
-"""How AWS names its regions; a name that does not fit is none."""
 _ENDPOINT = re.compile(
     r"(?:ssm|ssmmessages|ec2messages)(?P<fips>-fips)?\.(?P<region>[a-z0-9-]+)"
     r"\.(?:amazonaws\.com(?:\.cn)?|api\.aws|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov|amazonaws\.eu)"
@@ -65,7 +60,7 @@ def other_region(case: Case) -> Iterator[Told]:
     if setting is None or case.connected:
         return
     real = case.imds.region if case.imds is not None and case.imds.state is ImdsState.OK else None
-    if not _REGION.fullmatch(setting.value) or (
+    if not REGION.fullmatch(setting.value) or (
         real is not None and setting.value != real and not case.hybrid
     ):
         values = {"path": PATH, "setting": "the region", "value": setting.value}
@@ -90,7 +85,7 @@ def strange_names(case: Case) -> Iterator[Told]:
             scope, setting, value = "region", "the region", name.split(".")[1]
         elif match is None:
             scope, setting, value = "endpoint", "an endpoint", name
-        elif not _REGION.fullmatch(match["region"]):
+        elif not REGION.fullmatch(match["region"]):
             scope, setting, value = "region", "the region", match["region"]
         elif match["fips"] and sighting.signature == "dns.no-such-host":
             scope, setting, value = "fips", "the endpoint's kind", name

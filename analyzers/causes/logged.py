@@ -32,7 +32,9 @@ def supported(case: Case) -> Iterator[Told]:
     """Every cause that a failure speaks for, once for all the failures that do."""
     by_slug: dict[str, list[Sighting]] = {}
     for sighting in case.logs.failures():
-        for slug in () if answered_now(case, sighting) else sighting.supports:
+        if answered_now(case, sighting) or echoes(case, sighting):
+            continue
+        for slug in _here(case, sighting):
             by_slug.setdefault(slug, []).append(sighting)
     for slug, sightings in by_slug.items():
         if all(confidence(s, slug) is POSSIBLE for s in sightings) and any(case.logs.excluding(slug)):
@@ -48,8 +50,18 @@ def supported(case: Case) -> Iterator[Told]:
         )
 
 
+def _here(case: Case, sighting: Sighting) -> tuple[str, ...]:
+    """What a sighting supports on this platform."""
+    return tuple(slug for slug in sighting.supports if case.windows or not slug.startswith("win-"))
+
+
 def _rank(confidence: Confidence) -> int:
     return [POSSIBLE, LIKELY, CERTAIN].index(confidence)
+
+
+def echoes(case: Case, sighting: Sighting) -> bool:
+    """Whether a vague line only repeats, with its reason cut off, what another tells of the same target."""
+    return sighting.vague and any(not other.vague for other in case.failures(target=sighting.target))
 
 
 def answered_now(case: Case, sighting: Sighting) -> bool:
@@ -111,6 +123,6 @@ def symptoms(case: Case) -> Iterator[Told]:
         if symptom:
             yield Finding(symptom, POSSIBLE, (share(sighting),), since=sighting.first.time)
         if sighting.kind is Kind.SYMPTOM and "dhmc-not-ready" not in sighting.supports:
-            for slug in sighting.supports:
+            for slug in _here(case, sighting):
                 if not any(case.logs.excluding(slug)):
                     yield Finding(slug, POSSIBLE, (share(sighting),), since=sighting.first.time)
