@@ -194,7 +194,8 @@ def told_apart(case: Case) -> Iterator[Told]:
             continue
         address = as_address(sighting.capture("address"))
         others = {p for s in case.logs.current for p in s.proves} & set(SERVICES) - {sighting.target}
-        before = case.logs.last_good is not None and sighting.target in SERVICES
+        dropped = sighting.signature == "net.dial-timeout"  # a reset may as well come from the host itself
+        before = case.logs.last_good is not None and sighting.target in SERVICES and dropped
         inside = address is not None and private(address)
         if (others and inside) or (before and not others):
             scope = sighting.target if others and sighting.target in SERVICES else None
