@@ -1,7 +1,7 @@
 """Faults made for real, in network namespaces; swept by the command itself; told by their cause.
 
-Network, services and files are real; the agent's own logs are recordings of the real agent under the same fault
-(``tests/corpus``), as the agent itself cannot be had.
+Network, services and files are real; the agent's own logs are recordings of the real agent under the same
+fault (``tests/corpus``), as the agent itself cannot be had.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +125,7 @@ FAULTS: dict[str, tuple[str, HostPlan]] = {
 
 
 @pytest.fixture(scope="module")
-def diagnoses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def diagnoses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One sweep over every faulty host, as an operator would run it on the bastion."""
     if os.geteuid() != 0:
         pytest.skip("network namespaces need root")
@@ -158,7 +157,7 @@ def diagnoses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, An
         )
         assert done.returncode == 0, done.stderr
     found = {host["subject"]["name"]: host for host in json.loads(done.stdout)["hosts"]}
-    yield {**found, "__html__": work / "html"}
+    return {**found, "__html__": work / "html"}
 
 
 @pytest.mark.root
