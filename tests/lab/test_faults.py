@@ -52,7 +52,7 @@ FAULTS: dict[str, tuple[str, HostPlan]] = {
             ),
         ),
         (
-            "imds-wrong-route",
+            "imds-no-route",
             HostPlan(
                 "blackhole", host=("ip route add blackhole 169.254.169.254",), logs=logs("imds-no-route-3.1")
             ),
