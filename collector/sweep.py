@@ -17,15 +17,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
 from collector.connections.base import Connection, Deadline
 from collector.connections.connector import Connector, Endpoint
 from collector.connections.dialer import Dialer
-from collector.connections.settings import SshSettings
+from collector.connections.settings import SshSettings, WinrmSettings
 from collector.errors import ConnectionFailed, FailureKind, TriageError
 from collector.evidence.model import ConnectionFacts
 from collector.target import Target, Transport
+
+if TYPE_CHECKING:
+    from collector.connections.ssh import SshConnector
 
 T = TypeVar("T")
 
@@ -46,6 +49,7 @@ class SweepSettings:
     host_deadline_s: float = 300.0
     """For one host, from login to the last byte."""
     ssh: SshSettings = field(default_factory=SshSettings)
+    winrm: WinrmSettings = field(default_factory=WinrmSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +151,7 @@ class Connectors:
 
     def of(self, target: Target) -> Connector:
         """The connector for the transport of ``target``."""
-        with self._lock:
-            if target.transport not in self._made:
-                self._made[target.transport] = self._make(target.transport)
-            return self._made[target.transport]
+        return self._of(target.transport)
 
     def close(self) -> None:
         """Close them all."""
@@ -159,20 +160,24 @@ class Connectors:
                 connector.close()
             self._made.clear()
 
+    def _of(self, transport: Transport) -> Connector:
+        with self._lock:
+            if transport not in self._made:
+                self._made[transport] = self._make(transport)
+            return self._made[transport]
+
     def _make(self, transport: Transport) -> Connector:
         if transport is Transport.SSH:
             from collector.connections.ssh import SshConnector  # paramiko and fabric: heavy
 
             return SshConnector(self._settings.ssh)
-        if transport is Transport.LOCAL:
-            from collector.connections.local import LocalConnector
+        if transport is Transport.WINRM:
+            from collector.connections.winrm import WinrmConnector
 
-            return LocalConnector()
-        raise ConnectionFailed(
-            FailureKind.PROTOCOL,
-            f"the connection {transport.value!r} is not supported by this version",
-            "set ansible_connection to ssh or local, or leave the host out with --limit",
-        )
+            return WinrmConnector(self._settings.winrm, lambda: cast("SshConnector", self._of(Transport.SSH)))
+        from collector.connections.local import LocalConnector
+
+        return LocalConnector()
 
 
 # --- One host ----------------------------------------------------------------------------------------

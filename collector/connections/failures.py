@@ -10,7 +10,7 @@ from collector.errors import ConnectionFailed, FailureKind
 _CHECK_NETWORK = (
     "check the address, the route from here, security groups and network ACLs, and that the host is up"
 )
-_CHECK_SSHD = "check that sshd runs there and listens on this port, and the port in the inventory"
+_CHECK_SERVICE = "check that sshd or WinRM runs there and listens on this port, and the port in the inventory"
 
 
 def unresolved(host: str, error: OSError) -> ConnectionFailed:
@@ -26,7 +26,7 @@ def not_connected(where: str, error: OSError | None, seconds: float | None = Non
     """A TCP connection that did not come about; ``where`` is ``host port N``."""
     number = error.errno if error is not None else errno.ETIMEDOUT
     if number == errno.ECONNREFUSED:
-        return ConnectionFailed(FailureKind.REFUSED, f"{where} refused the connection", _CHECK_SSHD)
+        return ConnectionFailed(FailureKind.REFUSED, f"{where} refused the connection", _CHECK_SERVICE)
     if number == errno.ETIMEDOUT or isinstance(error, TimeoutError):
         after = f" within {seconds:g} s" if seconds is not None else ""
         return ConnectionFailed(

@@ -20,4 +20,18 @@ class SshSettings:
     use_agent: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class WinrmSettings:
+    """Options of the run that hold for every WinRM host; picklable.  All times are in seconds."""
+
+    connect_timeout_s: float | None = None
+    """``-T``; ``None``: ``DEFAULT_CONNECT_TIMEOUT_S``."""
+    login_timeout_s: float = 30.0
+    """From the TCP connection to an open shell."""
+    operation_timeout_s: int = 20
+    """How long the host may hold back its answer where there is nothing to tell, at most."""
+    proxy_from_environment: bool = False
+    """Whether ``HTTP_PROXY`` and its kin of this machine hold for the way to the hosts."""
+
+
 DEFAULT_CONNECT_TIMEOUT_S = 10.0

@@ -27,6 +27,7 @@ from collector.connections.auth import Authentication
 from collector.connections.base import Deadline, RunResult, Sink
 from collector.connections.bootstrap import quoted
 from collector.connections.connector import Endpoint
+from collector.connections.forwarding import as_socket
 from collector.connections.handover import Handover, Privileged, patience_with
 from collector.connections.host_keys import HostKeyCheck
 from collector.connections.keys import KeyRing
@@ -91,6 +92,31 @@ class SshConnector:
             raise
         login = self._open(target, self._resolver.resolve(target), deadline, sock, depth=0)
         return SshConnection(target, login, self._watchdog, privileged)
+
+    def forward(
+        self, target: Target, host: str, port: int, *, deadline: Deadline
+    ) -> tuple[socket.socket, tuple[str, ...]]:
+        """A connection to ``host`` from the last jump host of ``target``, and the names of its jump hosts.
+
+        It is for another protocol than SSH: ssh_config has no say but in the jump hosts themselves.
+
+        Raises:
+            ConnectionFailed: every way in which it can fail.
+            UsageError: the configuration is not valid.
+        """
+        hops = tuple(hop.strip() for hop in (target.jump or "").split(","))
+        where = f"{host} port {port}"
+        gateway = self._jump_to(target, HostConfig(host, port, "", proxy_jump=hops), deadline, depth=0)
+        limit = min(_CHANNEL_TIMEOUT_S, deadline.remaining())
+        try:
+            channel = gateway.transport.open_channel(
+                "direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=limit
+            )
+        except paramiko.ChannelException as error:
+            raise _jump_refused(gateway.where, where, error) from None
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise failures.from_exception(error, gateway.where, f"it was to forward to {where}") from None
+        return as_socket(channel), gateway.hops
 
     def close(self) -> None:
         """Close what connections share: jump hosts, agents, the watchdog."""
@@ -315,6 +341,12 @@ class _Login:
         return self._transport is not None and bool(self._transport.remote_version)
 
     @property
+    def hops(self) -> tuple[str, ...]:
+        """The jump hosts up to and with this one, the nearest first."""
+        before = self.gateway.hops if self.gateway else ()
+        return (*before, f"{self.config.user}@{self.config.hostname}:{self.config.port}")
+
+    @property
     def is_mute(self) -> bool:
         """The server took the connection, and neither greeted nor hung up."""
         return self._transport is not None and not self.has_banner and not self._transport.prepared.has_ended
@@ -393,11 +425,6 @@ class SshConnection:
     def facts(self) -> ConnectionFacts:
         """How the host was reached.  The notes of a run are in it once the run is over."""
         login = self._login
-        hops = []
-        hop = login.gateway
-        while hop is not None:
-            hops.append(f"{hop.config.user}@{hop.config.hostname}:{hop.config.port}")
-            hop = hop.gateway
         return ConnectionFacts(
             transport=Transport.SSH,
             address=login.config.hostname,
@@ -406,7 +433,7 @@ class SshConnection:
             auth_method=login.auth.method if login.auth else "",
             host_key=login.check.host_key,
             host_key_checking=login.config.host_key_checking,
-            jump=tuple(reversed(hops)),
+            jump=login.gateway.hops if login.gateway else (),
             server=login.transport.remote_version,
             notes=(*login.config.notes, *login.check.notes, *self._privileged.notes),
         )
@@ -419,15 +446,23 @@ class SshConnection:
         """End the connection; jump hosts stay for the others."""
         self._login.close()
 
-    def _execute(self, command: list[str], handover: Handover, deadline: Deadline) -> int | None:
-        patience = patience_with(command, deadline)
+    def execute(
+        self, line: str, handover: Handover, deadline: Deadline, patience: Deadline | None = None
+    ) -> int | None:
+        """Have the login shell read ``line``, and lead the conversation with what it starts to its end.
+
+        Gives the exit code if the host said one.  What starts has until ``patience`` to show itself.
+
+        Raises:
+            ConnectionFailed: ``timeout`` at the deadline; ``protocol`` where the connection broke.
+        """
         started = time.monotonic()
         with self._watchdog.guard(deadline, self._login.cut), self._channel(deadline) as channel:
             try:
                 bell = _Doorbell(channel)
-                channel.exec_command(quoted(command))
+                channel.exec_command(line)
                 _write(channel, handover.begin())
-                self._converse(channel, bell, handover, deadline, patience)
+                self._converse(channel, bell, handover, deadline, patience or deadline)
             except (paramiko.SSHException, OSError, EOFError) as error:
                 raise self._broken(error, deadline, started) from None
             if handover.is_over:
@@ -436,6 +471,9 @@ class SshConnection:
                 raise self._broken(EOFError(), deadline, started)
             channel.status_event.wait(min(_EXIT_STATUS_WAIT_S, deadline.remaining()))
             return channel.exit_status if channel.exit_status >= 0 else None
+
+    def _execute(self, command: list[str], handover: Handover, deadline: Deadline) -> int | None:
+        return self.execute(quoted(command), handover, deadline, patience_with(command, deadline))
 
     def _converse(
         self,

@@ -86,7 +86,7 @@ def test_failures_are_outcomes(server: Server, keys: Keys) -> None:
         Target("refused", "127.0.0.1", port=closed_port()),
         Target("nameless", "bad..name"),
         server.target(name="stranger", user="no-such-user"),
-        Target("windows", "127.0.0.1", transport=Transport.WINRM),
+        Target("windows", "127.0.0.1", port=closed_port(), transport=Transport.WINRM),
     ]
     found = {o.target.name: o for o in sweep(targets, settings(server), say_hello)}
     kinds = {name: o.failure.kind for name, o in found.items() if o.failure}
@@ -94,7 +94,7 @@ def test_failures_are_outcomes(server: Server, keys: Keys) -> None:
         "refused": FailureKind.REFUSED,
         "nameless": FailureKind.UNREACHABLE,
         "stranger": FailureKind.AUTH,
-        "windows": FailureKind.PROTOCOL,
+        "windows": FailureKind.REFUSED,
     }
     assert found["host1"].value == "hello"
 
