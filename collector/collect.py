@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from collector.errors import ConnectionFailed, FailureKind
 from collector.evidence.memory import SCHEMA
 from collector.evidence.model import Clock, ConnectionFacts, Failure, Manifest, Subject
 from collector.evidence.store import EvidenceWriter
+from collector.probes.choice import Choice
 from collector.probes.compile import DEFAULT_LOG_BUDGET, compile_script, new_nonce
 from collector.probes.frame import FrameReader
 from collector.probes.linux import LINUX
@@ -35,6 +36,8 @@ class CollectOptions:
     log_budget: int | None = DEFAULT_LOG_BUDGET
     """Bytes of logs, before packing; ``None``: whole files."""
     max_bytes: int = MAX_BYTES
+    choice: Choice = field(default_factory=Choice)
+    """Which of the probes are asked; the others are ``skipped``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,15 @@ def collect_host(
         EvidenceError: the evidence cannot be written.
     """
     nonce = new_nonce()
+    probes = options.choice.of(options.probes)
     script = compile_script(
-        options.probes, nonce=nonce, region=target.region, root=target.root, log_budget=options.log_budget
+        probes, nonce=nonce, region=target.region, root=target.root, log_budget=options.log_budget
     )
     failure: ConnectionFailed | None = None
     cut_short = ""
     started = datetime.now(UTC)
     with EvidenceWriter(folder, target.name) as writer:
-        reader = FrameReader(nonce, writer, options.probes)
+        reader = FrameReader(nonce, writer, probes)
         try:
             result = connection.run(
                 script,

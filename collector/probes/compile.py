@@ -62,7 +62,7 @@ def compile_script(
         raise UsageError(
             f"triage_root: {root!r} is no absolute path; give the mount point, as in /mnt/rescue"
         )
-    asked = [probe for probe in probes if probe.rescue or not root]
+    asked = [probe for probe in probes if not _why_not(probe, root)]
     parts = [
         "#!/bin/sh",
         "# ssm-triage: why is the SSM Agent of this host broken?",
@@ -87,7 +87,7 @@ def compile_script(
         *(_function(probe) for probe in asked),
         "# ---- The lanes " + "-" * 96,
         "",
-        _local_lane([probe for probe in asked if probe.lane is Lane.LOCAL], _left_out(probes, asked)),
+        _local_lane([probe for probe in asked if probe.lane is Lane.LOCAL], _left_out(probes, root)),
         _network_lane([probe for probe in asked if probe.lane is Lane.NETWORK]),
         _log_lane([probe for probe in asked if probe.lane is Lane.LOG]),
         _shell_file("main"),
@@ -151,11 +151,16 @@ def _ask(probe: Probe) -> str:
     return f"bounded {probe.timeout_s} ask {probe.id} {_name(probe)}"
 
 
-def _left_out(probes: Sequence[Probe], asked: Sequence[Probe]) -> list[str]:
+def _why_not(probe: Probe, root: str) -> str:
+    """Why a probe is not asked; empty: it is."""
+    return probe.left_out or ("a mounted volume: files only" if root and not probe.rescue else "")
+
+
+def _left_out(probes: Sequence[Probe], root: str) -> list[str]:
     return [
-        f"mark end {probe.id} skipped 0 - - a mounted volume: files only"
+        f"mark end {probe.id} skipped 0 - - {shlex.quote(why)}"
         for probe in probes
-        if probe not in asked
+        if (why := _why_not(probe, root))
     ]
 
 
@@ -165,18 +170,14 @@ def _local_lane(probes: Sequence[Probe], left_out: Sequence[str]) -> str:
 
 def _network_lane(probes: Sequence[Probe]) -> str:
     """All at once: each reads its forerunner's output while it runs, and prints its own behind it."""
-    if not probes:
-        return _lane("network_lane", [])
     # The metadata service comes first and needs no region; it is asked while the region is being found.
-    first, rest = probes[0], probes[1:]
-    if not rest:
-        return _lane("network_lane", [_ask(first)])
-    chain = " |\n        ".join([_ask(rest[0]), *(f"beside {_ask(probe)}" for probe in rest[1:])])
-    return (
-        _lane("regional_lane", ["find_region", chain])
-        + "\n"
-        + _lane("network_lane", [f"{_ask(first)} | beside regional_lane"])
-    )
+    first = [_ask(probe) for probe in probes if probe.id == "imds"]
+    regional = [_ask(probe) for probe in probes if probe.id != "imds"]
+    if not regional:
+        return _lane("network_lane", first)
+    chain = " |\n        ".join([regional[0], *(f"beside {ask}" for ask in regional[1:])])
+    both = f"{first[0]} | beside regional_lane" if first else "regional_lane"
+    return _lane("regional_lane", ["find_region", chain]) + "\n" + _lane("network_lane", [both])
 
 
 def _log_lane(probes: Sequence[Probe]) -> str:

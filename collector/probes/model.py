@@ -42,3 +42,5 @@ class Probe:
     max_bytes: int = 65_536
     rescue: bool = False
     """Whether it reads files only, and so works on a mounted volume (``triage_root``)."""
+    left_out: str = ""
+    """Why it is not to be asked this time, in plain words; it is then ``skipped`` with that note."""
