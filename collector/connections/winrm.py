@@ -152,7 +152,7 @@ class WinrmConnection:
         try:
             self._login = self._log_in(deadline)
             self._shell = self._ask(
-                "the login", deadline, lambda protocol: protocol.open_shell(noprofile=True, codepage=_UTF8)
+                "logging in", deadline, lambda protocol: protocol.open_shell(noprofile=True, codepage=_UTF8)
             )
         except BaseException:
             self.close()
@@ -304,7 +304,7 @@ class _Login:
         try:
             self._protocol = make_protocol(options, self.wire, password)
         except Exception as error:  # pywinrm checks its arguments in many ways
-            raise from_exception(error, Doing(options, "the login")) from error
+            raise from_exception(error, Doing(options, "logging in")) from error
 
     def ask(self, what: str, deadline: Deadline, ask: Callable[[Protocol], T], *, is_logged_in: bool) -> T:
         """See ``WinrmConnection._ask``."""

@@ -134,7 +134,7 @@ def from_exception(error: BaseException, doing: Doing) -> ConnectionFailed:
     if isinstance(error, winrm.WinRMTransportError):
         return _status(error.code, doing)
     if isinstance(error, requests.exceptions.SSLError):
-        return _tls(words(error), doing)
+        return _tls(str(error), doing)
     if isinstance(error, requests.exceptions.ProxyError):
         return _failed(FailureKind.UNREACHABLE, doing, "the proxy gave no connection", "check the proxy")
     if (login := _login_failure(error, doing)) is not None:

@@ -30,6 +30,7 @@ from collector.connections.winrm_options import WinrmOptions
 _MAX_ANSWER = 16 << 20
 """Bytes of one HTTP answer.  WinRM's are held to the envelope that we ask for, 150 KiB; a proxy's are not."""
 _CHUNK = 64 * 1024
+_UNAUTHORIZED = 401
 
 Dial = Callable[[], socket.socket]
 """Gives a connected socket, or raises ``ConnectionFailed``."""
@@ -106,14 +107,26 @@ class WireAdapter(HTTPAdapter):
         """As Requests does, but never more than a bounded answer, and note who answers."""
         response = super().send(request, *args, **kwargs)
         self._wire.server = self._wire.server or response.headers.get("Server", "")[:200]
-        body = bytearray()
-        for chunk in response.iter_content(_CHUNK):
-            body += chunk
-            if len(body) > _MAX_ANSWER:
-                response.close()
-                raise requests.exceptions.InvalidURL(f"an answer of more than {_MAX_ANSWER} bytes")
-        response._content = bytes(body)  # where Requests itself keeps what it has read
+        if response.status_code == _UNAUTHORIZED:
+            # Channel binding looks at the socket through the answer, which lets go of it when it is read.
+            _check(int(response.headers.get("Content-Length") or _MAX_ANSWER + 1), response)
+        else:
+            _read(response)
         return response
+
+
+def _read(response: requests.Response) -> None:
+    body = bytearray()
+    for chunk in response.iter_content(_CHUNK):
+        body += chunk
+        _check(len(body), response)
+    response._content = bytes(body)  # where Requests itself keeps what it has read
+
+
+def _check(length: int, response: requests.Response) -> None:
+    if length > _MAX_ANSWER:
+        response.close()
+        raise ValueError(f"an answer of more than {_MAX_ANSWER >> 20} MiB")
 
 
 def _pools(wire: Wire, *, through_proxy: bool = False) -> dict[str, type[urllib3.HTTPConnectionPool]]:

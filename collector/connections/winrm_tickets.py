@@ -19,7 +19,7 @@ from pathlib import Path
 
 from collector.connections.base import Deadline
 from collector.connections.winrm_failures import words
-from collector.connections.winrm_options import WinrmOptions
+from collector.connections.winrm_options import Login, WinrmOptions
 from collector.errors import ConnectionFailed, FailureKind
 
 _VARIABLE = "KRB5CCNAME"
@@ -42,7 +42,7 @@ class Tickets:
         Raises:
             ConnectionFailed: ``auth``: the KDC refuses; ``timeout``; ``unreachable``: no KDC, no ``kinit``.
         """
-        if options.has_ticket:
+        if options.login is not Login.KERBEROS or options.has_ticket:
             return
         key = options.user, options.keytab or password or ""
         with self._lock:

@@ -1,0 +1,102 @@
+"""What a command line does on the lab's Windows host: known lines have answers, scripts have personas."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from collector.connections.bootstrap import INCOMPLETE, MARK
+from collector.connections.windows_bootstrap import CONSTRAINED, READER
+
+MAX_LINE = 8191
+"""Of cmd.exe, which each command line goes through."""
+
+PROGRESS = (
+    b'#< CLIXML\r\n<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">'
+    b'<Obj S="progress" RefId="0"><TN RefId="0"><T>System.Management.Automation.PSCustomObject</T>'
+    b'<T>System.Object</T></TN><MS><I64 N="SourceId">1</I64><PR N="Record"><AV>Preparing modules for first '
+    b"use.</AV><AI>0</AI><Nil /><PI>-1</PI><PC>-1</PC><T>Completed</T><SR>-1</SR><SD> </SD></PR></MS></Obj>"
+    b"</Objs>"
+)
+"""Comes on standard error with every start of PowerShell, even where all goes well."""
+
+_ENCODED = re.compile(r"powershell(?:\.exe)?\s.*-EncodedCommand\s+([A-Za-z0-9+/=]+)\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command gives; text is put into the shell's code page."""
+
+    stdout: bytes | str = b""
+    stderr: bytes | str = b""
+    exit_code: int = 0
+    delay_s: float = 0.0
+    """Before any of it comes."""
+
+
+Persona = Callable[[bytes], "bytes | Answer"]
+"""From the script that PowerShell is to run to what it gives; raises ``UnknownScript`` where it has none."""
+Line = Callable[[bytes], Answer]
+"""From standard input to what a command gives."""
+
+
+class UnknownScript(LookupError):
+    """Nobody gave the lab an answer for this script."""
+
+    def __init__(self, what: bytes) -> None:
+        super().__init__(f"no answer for sha256 {hashlib.sha256(what).hexdigest()}: {what[:200]!r}")
+
+
+@dataclass(frozen=True)
+class Shell:
+    """What happens to command lines on a host."""
+
+    persona: Persona
+    lines: Mapping[str, Line]
+    language_mode: str = "FullLanguage"
+    has_powershell: bool = True
+
+    def takes_input(self, line: str) -> bool:
+        """Whether the command waits for the end of its standard input."""
+        return line in self.lines or _ENCODED.fullmatch(line) is not None
+
+    def run(self, line: str, stdin: bytes) -> Answer:
+        """What ``line`` gives.
+
+        Raises:
+            UnknownScript: it is neither a known line nor the reader of scripts.
+        """
+        if len(line) > MAX_LINE:
+            return Answer(stderr="The command line is too long.\r\n", exit_code=1)
+        if line in self.lines:
+            return self.lines[line](stdin)
+        encoded = _ENCODED.fullmatch(line)
+        if encoded is None:
+            raise UnknownScript(line.encode())
+        if not self.has_powershell:
+            return Answer(
+                stderr="'powershell.exe' is not recognized as an internal or external command,\r\n"
+                "operable program or batch file.\r\n",
+                exit_code=1,
+            )
+        if base64.b64decode(encoded[1]).decode("utf-16-le") != READER.strip():
+            raise UnknownScript(base64.b64decode(encoded[1]))
+        return self._read(stdin)
+
+    def _read(self, stdin: bytes) -> Answer:
+        """What the reader does: say the language mode, unpack the script, run it."""
+        mark = MARK + self.language_mode.encode() + b"\r\n"
+        if self.language_mode != "FullLanguage":
+            return Answer(mark, PROGRESS, CONSTRAINED)
+        length, _, packed = stdin.decode("ascii", "replace").replace("\r\n", "").partition(":")
+        if length != str(len(packed)):
+            return Answer(mark, PROGRESS, INCOMPLETE)
+        given = self.persona(gzip.decompress(base64.b64decode(packed)))
+        answer = given if isinstance(given, Answer) else Answer(given)
+        stdout = answer.stdout.encode() if isinstance(answer.stdout, str) else answer.stdout
+        stderr = answer.stderr.encode() if isinstance(answer.stderr, str) else answer.stderr
+        return Answer(mark + stdout, PROGRESS + stderr, answer.exit_code, answer.delay_s)
