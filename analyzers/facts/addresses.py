@@ -45,6 +45,8 @@ class Interface:
     mac: str = ""
     mtu: int | None = None
     addresses: tuple[InterfaceAddress, ...] = ()
+    description: str = ""
+    """On Windows, what the adapter is: ``Amazon Elastic Network Adapter``."""
 
     @property
     def loopback(self) -> bool:
@@ -52,8 +54,8 @@ class Interface:
 
     @property
     def virtual(self) -> bool:
-        """Whether its name is that of a bridge, tunnel or container device, not of an ENI."""
-        return _VIRTUAL.match(self.name) is not None
+        """Whether name or description is that of a bridge, tunnel or container device, not of an ENI."""
+        return _VIRTUAL.match(self.name) is not None or _VIRTUAL_ADAPTER.search(self.description) is not None
 
 
 _VIRTUAL = re.compile(
@@ -61,6 +63,10 @@ _VIRTUAL = re.compile(
     r"|ppp|nordlynx|tailscale|vEthernet"
 )
 """Devices of containers, tunnels and bridges."""
+_VIRTUAL_ADAPTER = re.compile(
+    r"Hyper-V Virtual|Loopback|TAP-|\bTAP\b|Wintun|WireGuard|VPN|WAN Miniport|Tunnel|AnyConnect|Kernel Debug"
+)
+"""The same on Windows; descriptions of drivers are not translated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,11 @@ from analyzers.facts.system import (
     parse_virtualization,
     parse_whoami,
 )
+from analyzers.facts.windows import READERS, WindowsHost, read_windows
+from analyzers.facts.windows.firewall import WindowsFirewall, parse_firewall
+from analyzers.facts.windows.proxy import parse_layers
 from collector.evidence import Evidence, ProbeResult, Status
+from collector.target import Platform
 
 SERVICES = ("ssm", "ssmmessages", "ec2messages")
 
@@ -88,6 +92,10 @@ class Facts:
 
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
+
+    @cached_property
+    def _windows(self) -> bool:
+        return self.evidence.manifest.subject.platform is Platform.WINDOWS
 
     # The system ------------------------------------------------------------------------------------------
 
@@ -123,6 +131,13 @@ class Facts:
     @cached_property
     def virtualization(self) -> Fact[Virtualization]:
         return self._read("virtualization", parse_virtualization)
+
+    @cached_property
+    def windows(self) -> Fact[WindowsHost]:
+        """What only a Windows host has."""
+        if not self._windows:
+            return Unknown("this is no Windows host")
+        return Known(read_windows(self.evidence), "probes")
 
     @cached_property
     def security(self) -> Fact[Security]:
@@ -279,8 +294,10 @@ class Facts:
         return self._read("hosts-file", parse_hosts, absent=HostsFile())
 
     @cached_property
-    def firewall(self) -> Fact[Firewall]:
-        """Known where at least one of iptables, ip6tables and nft could be listed."""
+    def firewall(self) -> Fact[Firewall | WindowsFirewall]:
+        """Known where at least one of iptables, ip6tables and nft, or Windows Firewall, could be listed."""
+        if self._windows:
+            return self._read("firewall", parse_firewall)
         parts: list[Fact[bytes]] = [
             self._read(probe, lambda output, _: output) for probe in ("iptables", "ip6tables", "nft")
         ]
@@ -293,6 +310,8 @@ class Facts:
     @cached_property
     def proxy(self) -> Fact[Proxy]:
         """Known where any layer could be seen."""
+        if self._windows:
+            return self._read("proxy-layers", parse_layers)
         process = self._read("agent-environ", parse_agent_environ)
         set_in = self._read("proxy-files", parse_proxy_files)
         layers, login, by_path = set_in.or_none() or (None, None, {})
@@ -363,6 +382,8 @@ class Facts:
         failed_empty = result.status in (Status.TIMEOUT, Status.ERROR) and not result.output.strip()
         if result.status not in _READABLE or failed_empty:
             return Unknown(_reason(result), source, result.status)
+        if self._windows:
+            parse = READERS.get(probe, parse)
         value = parse(result.output[:MAX_BYTES], source)
         if value is None:
             return Unknown("the output says nothing that can be read", source, result.status)
