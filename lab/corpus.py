@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,7 +39,6 @@ RAW = {
     "agent-version": "agent_version.txt",
     "agent-files": "ls_files.txt",
     "processes": "ps_ef.txt",
-    "routes": "ip_route_table_all.txt",
     "rules": "ip_rule.txt",
     "addresses": "ip_addr.txt",
     "neighbours": "ip_neigh.txt",
@@ -83,19 +82,20 @@ def load_label(folder: Path) -> Label:
     )
 
 
-def load_case(folder: Path, *, with_facts: bool = True) -> MemoryEvidence:
+def load_case(folder: Path, *, with_facts: bool = True, without: Container[str] = ()) -> MemoryEvidence:
     """The evidence of a case.
 
     Args:
         folder: of the case; its own name and its label say nothing to the evidence.
         with_facts: whether the facts are known, or the logs alone, as when somebody sent them.
+        without: files of the facts to leave out, as if they had been lost.
     """
     logs, contents = _logs(folder / "logs")
     windows = any(b"OS: windows" in body for body in contents.values())
     subject = Subject("host", platform=Platform.WINDOWS if windows else Platform.LINUX)
     if not with_facts:
         return MemoryEvidence(Manifest(SCHEMA, "", "log-folder", subject, logs=logs), contents)
-    facts = Facts(folder / "facts")
+    facts = Facts(folder / "facts", without)
     name = facts.text("hostname.txt").strip()
     manifest = Manifest(
         SCHEMA,
@@ -137,6 +137,7 @@ def _probes(facts: Facts) -> Iterator[ProbeResult]:
         if file in facts:
             yield _raw(probe, facts, file)
     made: tuple[tuple[str, str, bytes | None], ...] = (
+        ("routes", _routes(facts), facts.bytes(_routes(facts))),
         ("clock", "date_utc.txt", _clock(facts)),
         ("whoami", "date_utc.txt", b"uid=0\nuser=root\nlogin=root\nprivilege=root\n"),
         ("service", "service_starts.txt", _service(facts)),
@@ -150,15 +151,20 @@ def _probes(facts: Facts) -> Iterator[ProbeResult]:
         ("inotify", "sysctl_inotify.txt", _inotify(facts)),
         ("stray-credentials", "aws_credentials_masked.txt", _stray_credentials(facts)),
         ("registration", "ls_files.txt", _registration(facts)),
-        ("imds", "imds_v2_token.txt", write_records(imds_records(facts))),
-        *(
-            (f"endpoint-{service}", f"getent_{service}.txt", write_records(endpoint_record(facts, service)))
-            for service in SERVICES
-        ),
     )
     for probe, source, output in made:
         if source in facts and output is not None:
-            yield _result(probe, Status.OK, output, facts.exit_code(source))
+            yield _result(probe, Status.OK, output, facts.exit_code(source), VIA.get(probe, ""))
+    asked = {"imds": write_records(imds_records(facts))}
+    asked |= {f"endpoint-{s}": write_records(endpoint_record(facts, s)) for s in SERVICES}
+    for probe, output in asked.items():
+        if output:
+            yield _result(probe, Status.OK, output, 0)
+
+
+def _routes(facts: Facts) -> str:
+    """The file of the routes; the main table alone is better than nothing."""
+    return "ip_route_table_all.txt" if "ip_route_table_all.txt" in facts else "ip_route.txt"
 
 
 def _raw(probe: str, facts: Facts, file: str) -> ProbeResult:
@@ -204,12 +210,11 @@ def _clock(facts: Facts) -> bytes | None:
 
 def _service(facts: Facts) -> bytes | None:
     """What ``systemctl show`` would say: the manager's starts and exits, and the processes that are there.
+    Where the list of processes was lost, the manager's own record has the word.
 
     The manager restarts always, after 90 s (agents of 2.x: 900 s).  An agent that has ended and waits for
     that is ``auto-restart``; one whose time is over stays down.
     """
-    if "ps_ef.txt" not in facts:
-        return None
     fields = [("manager", "systemd"), ("LoadState", "loaded"), ("Restart", "always")]
     events = _service_events(facts)
     fields.append(("NRestarts", str(max(0, sum(event == "Started" for _, event in events) - 1))))
@@ -217,7 +222,10 @@ def _service(facts: Facts) -> bytes | None:
         r"(?m)^(\S+)\s+(\d+)\s+\d+\s+(\w+ \w+\s+\d+ [\d:]+ \d+) \S*/amazon-ssm-agent\b",
         facts.text("ps_ef.txt"),
     )
-    if running:
+    unseen = "ps_ef.txt" not in facts
+    if unseen and (not events or events[-1][1] == "Started"):
+        fields += [("ActiveState", "active"), ("SubState", "running")] if events else []
+    elif running:
         fields += [("ActiveState", "active"), ("SubState", "running"), ("MainPID", running[2])]
         fields += [
             ("User", running[1]),

@@ -63,8 +63,8 @@ def said_outcome(text: str) -> str | None:
 
 def region_of(facts: Facts) -> str | None:
     """The region whose endpoints were looked at."""
-    asked = re.search(r"\bssm\.([a-z0-9-]+)\.amazonaws", facts.command("getent_ssm.txt"))
-    return asked[1] if asked else None
+    asked = (re.search(r"\bssm\.([a-z0-9-]+)\.amazonaws", command) for command in facts.commands())
+    return next((match[1] for match in asked if match), None)
 
 
 # --- The metadata service ---
@@ -75,9 +75,11 @@ def imds_records(facts: Facts) -> Iterator[RecordText]:
     token = parse_curl(facts.text("imds_v2_token.txt"), facts.exit_code("imds_v2_token.txt"))
     v1 = parse_curl(facts.text("imds_v1_instance_id.txt"), facts.exit_code("imds_v1_instance_id.txt"))
     body = "" if token.http == "200" else token.body[:512]
-    yield "token", _request(facts, token, "PUT", "/latest/api/token"), body
-    yield "v1", _request(facts, v1, "GET", "/latest/meta-data/instance-id"), v1.body[:512]
-    if "200" not in (token.http, v1.http):
+    if "imds_v2_token.txt" in facts:
+        yield "token", _request(facts, token, "PUT", "/latest/api/token"), body
+    if "imds_v1_instance_id.txt" in facts:
+        yield "v1", _request(facts, v1, "GET", "/latest/meta-data/instance-id"), v1.body[:512]
+    if "imds_v2_token.txt" in facts and "200" not in (token.http, v1.http):
         return
     for name, file, path, limit in _WITH_TOKEN:
         if file in facts:
@@ -106,6 +108,9 @@ def _outcome(answer: Curl, facts: Facts) -> str:
         return "answered"
     if answer.exit == 28:
         return "no-answer" if float(answer.measured.get("time_connect") or 0) > 0 else "timeout"
+    route_seen = {"ip_route_get_169.254.169.254.txt", "ip_neigh.txt"} <= set(facts)
+    if answer.exit == 7 and not route_seen:
+        return said_outcome(answer.error) or "error"
     if answer.exit == 7:
         route = facts.text("ip_route_get_169.254.169.254.txt")
         if route.startswith("RTNETLINK"):
@@ -122,10 +127,16 @@ def _outcome(answer: Curl, facts: Facts) -> str:
 # --- The endpoints ---
 
 
+_STAGES = ("getent", "dig", "tcp_connect", "openssl", "https", "curl_via_proxy")
+
+
 def endpoint_record(facts: Facts, service: str) -> Iterator[RecordText]:
-    """The stages towards one endpoint."""
-    asked = re.search(r"(\S+)$", facts.command(f"getent_{service}.txt"))
-    host = asked[1] if asked else ""
+    """The stages towards one endpoint; none where no command asked for it, or its output was lost."""
+    tried = [f"{name}_{service}.txt" for name in _STAGES if f"{name}_{service}.txt" in facts]
+    asked = (re.search(rf"\b{service}\.[\w.-]+\.[a-z]+", facts.command(file)) for file in tried)
+    host = next((match[0] for match in asked if match), "")
+    if not host:
+        return
     region = region_of(facts) or ""
     yield (
         "endpoint",
@@ -140,7 +151,8 @@ def endpoint_record(facts: Facts, service: str) -> Iterator[RecordText]:
         "",
     )
     addresses = _addresses(facts, service)
-    yield "resolve", _resolve(facts, service, addresses), ""
+    if f"getent_{service}.txt" in facts:
+        yield "resolve", _resolve(facts, service, addresses), ""
     yield from _dns(facts, service)
     https = parse_curl(facts.text(f"https_{service}.txt"), facts.exit_code(f"https_{service}.txt"))
     tcp = _tcp(facts, service, https)
@@ -155,7 +167,11 @@ def endpoint_record(facts: Facts, service: str) -> Iterator[RecordText]:
 
 
 def _addresses(facts: Facts, service: str) -> list[str]:
+    """As libc told them; where that was lost, as the one that was connected to."""
     found = re.findall(r"(?m)^([0-9a-fA-F.:]+)\s+STREAM", facts.text(f"getent_{service}.txt"))
+    if f"getent_{service}.txt" not in facts:
+        found += re.findall(r"remote_ip=([0-9a-fA-F.:]+)", facts.text(f"https_{service}.txt"))
+        found += re.findall(r"^([0-9a-fA-F.:]+) (?:via|dev)", facts.text(f"ip_route_get_{service}.txt"))
     return list(dict.fromkeys(found))
 
 
@@ -165,7 +181,7 @@ def _resolve(facts: Facts, service: str, addresses: list[str]) -> Fields:
     if exit_code in (124, 137):
         fields.append(("error", "timed out"))
     elif exit_code:
-        fields.append(("error", "Name or service not known"))
+        fields.append(("error", "no address"))  # getent has no word for why
     return fields
 
 

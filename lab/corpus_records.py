@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +13,54 @@ RecordText = tuple[str, Fields, str]
 
 
 class Facts:
-    """The outputs of a case's commands, by file name."""
+    """The outputs of a case's commands, by file name.
 
-    def __init__(self, folder: Path) -> None:
+    ``INDEX.json`` says of a command that printed nothing that it is ``empty``; a file that is listed and not
+    there was lost, and is as good as never collected.  Where the index itself is lost, what is there counts.
+    """
+
+    def __init__(self, folder: Path, without: Container[str] = ()) -> None:
+        """``without``: files to leave out, as if they had been lost."""
         self._folder = folder
-        index = folder / "INDEX.json"
-        self._index: dict[str, dict[str, Any]] = (
-            json.loads(index.read_text("utf-8")) if index.exists() else {}
-        )
+        self._index = {
+            name: about for name, about in _index(folder).items() if name not in without
+        }  # fmt: skip
 
     def __contains__(self, file: str) -> bool:
-        """Whether the command was run, whatever it printed."""
-        return file in self._index
+        """Whether the command was run and its output kept, whatever it printed."""
+        about = self._index.get(file)
+        return about is not None and (bool(about.get("empty")) or (self._folder / file).is_file())
+
+    def __iter__(self) -> Iterator[str]:
+        return (file for file in self._index if file in self)
 
     def bytes(self, file: str) -> bytes:
         """What the command printed."""
         path = self._folder / file
-        return path.read_bytes() if file in self._index and path.exists() else b""
+        return path.read_bytes() if file in self and path.is_file() else b""
 
     def text(self, file: str) -> str:
         return self.bytes(file).decode("utf-8", "replace").replace("\r\n", "\n")
 
     def exit_code(self, file: str) -> int | None:
-        return self._index.get(file, {}).get("rc")
+        code = self._index.get(file, {}).get("rc")
+        return code if isinstance(code, int) else None
 
     def command(self, file: str) -> str:
         return str(self._index.get(file, {}).get("command", ""))
+
+    def commands(self) -> Iterator[str]:
+        """Every command that was run."""
+        return (str(about.get("command", "")) for about in self._index.values())
+
+
+def _index(folder: Path) -> dict[str, dict[str, Any]]:
+    try:
+        found = json.loads((folder / "INDEX.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {path.name: {} for path in sorted(folder.glob("*")) if path.name != "INDEX.json"}
+    listed = found if isinstance(found, dict) else {}
+    return {name: about for name, about in listed.items() if isinstance(about, dict)}
 
 
 def write_records(records: Iterable[RecordText]) -> bytes:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from analyzers.causes.case import Case
 from analyzers.causes.network import NO_CONNECTION, direct, scope_of
 from analyzers.causes.rule import Finding, Told, rule
-from analyzers.causes.tools import CERTAIN, LIKELY, endpoint_values, first_address, lines
+from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, endpoint_values, first_address, lines
+from analyzers.diagnosis import Confidence
 from analyzers.facts.base import address as read_address
 from analyzers.facts.endpoints import DnsState, Endpoint, EndpointState
 from analyzers.facts.routes import RouteOutcome
@@ -45,12 +46,21 @@ def resolution(case: Case) -> Iterator[Told]:
         **endpoint_values(first), "resolver": resolver, "how": how or "connection refused",
         "code": first.dns_state.value.upper(),
     }  # fmt: skip
-    slug, sure = _SLUGS[first.dns_state], CERTAIN
+    slug, sure = _SLUGS[first.dns_state], _sure(case, first)
     if first.dns_state is DnsState.UNREACHABLE and _asks_itself(case, resolver):
         slug = "dns-no-resolver"
     if first.dns_state is DnsState.UNREACHABLE and _no_route(case, resolver):
         slug, sure = "no-default-route", LIKELY
     yield Finding(slug, sure, lines(*(e.shown_by for e in failing)), scope_of(case, failing), values=values)
+
+
+def _sure(case: Case, endpoint: Endpoint) -> Confidence:
+    """An answer of the resolver's own is proof.  Silence is not, where the agent was refused; and how libc
+    fails tells little by itself."""
+    told = any(a.rcode or a.outcome for a in endpoint.dns)
+    if endpoint.dns_state is DnsState.TIMEOUT and any(case.logs.supporting("dns-resolver-down")):
+        return POSSIBLE
+    return CERTAIN if told or endpoint.dns_state is DnsState.NO_RESOLVER else LIKELY
 
 
 def _resolver(case: Case, endpoint: Endpoint) -> tuple[str, str]:
@@ -121,5 +131,8 @@ def astray(case: Case) -> Iterator[Told]:
                 endpoint.shown_by,
             )
             sure = CERTAIN if impossible or len(same) > 1 else LIKELY
+            if not impossible and case.facts.hosts_file.or_none() is None:
+                sure = POSSIBLE  # the hosts file may name it
+                yield Finding("hosts-file-override", POSSIBLE, lines(endpoint.shown_by))
             yield Finding("dns-wrong-address", sure, cited, scope_of(case, failing), values=values)
             return

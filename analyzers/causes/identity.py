@@ -33,16 +33,17 @@ from analyzers.text import say
 def no_profile(case: Case) -> Iterator[Told]:
     """IMDS works and lists no role.  With default host management the agent needs none."""
     imds = case.imds
-    if imds is None or imds.role_state is not RoleState.NONE or not needed(case) or _works(case):
+    if imds is None or not needed(case) or _works(case):
         return
     logged = shares(case.logs.supporting("iam-no-instance-profile"))
     role, info = imds.answer("role"), imds.iam_info
-    if info is not None and info.code not in ("", "Success"):
+    if info is not None and info.code not in ("", "Success") and imds.role_state is not RoleState.PRESENT:
         yield Finding(
             "iam-instance-profile-deleted", CERTAIN, (*lines(info.at), *logged), values={"code": info.code}
         )
-    else:
-        sure = CERTAIN if logged or not case.logs.has_entries else LIKELY
+    elif imds.role_state is RoleState.NONE:
+        told = imds.answer("iam-info") is not None  # without it, the profile may have been deleted
+        sure = CERTAIN if told and (logged or not case.logs.has_entries) else LIKELY
         yield Finding("iam-no-instance-profile", sure, (*lines(role.at if role else imds.at), *logged))
 
 

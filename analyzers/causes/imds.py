@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from analyzers.causes.case import Case
 from analyzers.causes.rule import Exclusion, Finding, Told, rule
-from analyzers.causes.tools import CERTAIN, LIKELY, lines
+from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, lines
 from analyzers.causes.versions import Change
 from analyzers.diagnosis import Confidence
+from analyzers.facts.base import IPAddress
 from analyzers.facts.firewall import Fate, Judgement
 from analyzers.facts.imds import Imds, ImdsState
 from analyzers.facts.routes import Lookup, Route, RouteAnswer, RouteOutcome
@@ -29,9 +30,15 @@ def needed(case: Case) -> bool:
 
 
 def failing(case: Case, *states: ImdsState) -> Imds | None:
-    """IMDS as seen from the host, if the agent needs it and it is in one of these states."""
+    """IMDS as seen from the host, if the agent needs it and it is in one of these states.
+
+    Where the telling requests are missing, an answer of any kind is no failure.
+    """
     imds = case.imds
-    return imds if imds is not None and imds.state in states and needed(case) else None
+    if imds is None or imds.state not in states or not needed(case):
+        return None
+    answered = imds.state is ImdsState.OTHER and any(a.answered for a in imds.answers.values())
+    return None if answered else imds
 
 
 def way(case: Case) -> tuple[RouteOutcome | None, RouteAnswer | None, Lookup | None]:
@@ -83,7 +90,7 @@ def wrong_route(case: Case) -> Iterator[Told]:
     neighbour = case.routing.neighbour(gateway or IMDS)
     dead = neighbour is not None and neighbour.dead
     values = {"wrong_gateway": str(gateway or device or "the host itself")}
-    if route is not None and not route.is_default:
+    if route is not None and not (route.is_default and route.table == "main"):
         values["bad_route"] = _spelled(route)
         expected = case.routing.expected_gateway
         elsewhere = gateway is not None and gateway != expected
@@ -96,6 +103,8 @@ def wrong_route(case: Case) -> Iterator[Told]:
                 (*at, *lines(neighbour.at if dead and neighbour else None, imds.at)),
                 values=values,
             )
+    elif route is None and gateway is not None and _alone(case, gateway):
+        yield Finding("imds-wrong-route", LIKELY, (*at, *lines(imds.at)), values=values)
     elif dead and neighbour is not None:
         sentence = say(
             "The default gateway {gateway} does not answer, so nothing beyond this host's subnet is reached.",
@@ -104,6 +113,25 @@ def wrong_route(case: Case) -> Iterator[Told]:
         yield Finding(
             "imds-wrong-route", LIKELY, (*at, *lines(neighbour.at, imds.at)), sentence=sentence, values=values
         )
+
+
+def _alone(case: Case, gateway: IPAddress) -> bool:
+    """Whether the kernel sends IMDS to another gateway than everything else that was asked about."""
+    answers = case.routing.answers if case.routing is not None else ()
+    others = {a.gateway for a in answers if a.target != IMDS and a.gateway is not None}
+    return bool(others) and gateway not in others
+
+
+def way_is_clear(case: Case) -> bool:
+    """Whether the host's own routes and firewall were seen, and lead to IMDS and let it pass."""
+    outcome, _, lookup = way(case)
+    judgement = judged(case)
+    return (
+        lookup is not None
+        and outcome is RouteOutcome.FORWARD
+        and judgement is not None
+        and judgement.fate is Fate.PASS
+    )
 
 
 @rule("imds-blocked-on-host", "imds", "firewall")
@@ -115,10 +143,9 @@ def blocked(case: Case) -> Iterator[Told]:
     judgement = judged(case)
     if judgement is not None and judgement.blocks:
         yield Finding("imds-blocked-on-host", CERTAIN, lines(judgement.at, imds.at))
-    elif imds.state in (ImdsState.REFUSED, ImdsState.DENIED) and (
-        judgement is None or judgement.fate is Fate.UNKNOWN
-    ):
-        yield Finding("imds-blocked-on-host", LIKELY, lines(imds.at))
+    elif judgement is None or judgement.fate is Fate.UNKNOWN:
+        seen = judgement is not None and imds.state in (ImdsState.REFUSED, ImdsState.DENIED)
+        yield Finding("imds-blocked-on-host", LIKELY if seen else POSSIBLE, lines(imds.at))
 
 
 @rule("imds-redirected", "imds", "firewall")
@@ -126,7 +153,9 @@ def redirected(case: Case) -> Iterator[Told]:
     """A NAT rule leads it to something dead."""
     imds = failing(case, *UNANSWERED)
     judgement = judged(case) if imds is not None else None
-    if imds is not None and judgement is not None and judgement.fate is Fate.REDIRECT:
+    if imds is not None and judgement is None and imds.state is ImdsState.REFUSED:
+        yield Finding("imds-redirected", POSSIBLE, lines(imds.at))
+    elif imds is not None and judgement is not None and judgement.fate is Fate.REDIRECT:
         yield Finding(
             "imds-redirected",
             CERTAIN,
@@ -137,7 +166,7 @@ def redirected(case: Case) -> Iterator[Told]:
 
 @rule("imds-no-response", "imds")
 def no_response(case: Case) -> Iterator[Told]:
-    """The way looks right, and nothing comes back."""
+    """The way is seen to be right, and nothing comes back."""
     imds = failing(
         case,
         ImdsState.NO_ANSWER,
@@ -146,10 +175,14 @@ def no_response(case: Case) -> Iterator[Told]:
         ImdsState.HOST_UNREACHABLE,
         ImdsState.OTHER,
     )
-    if imds is not None:
-        sure = CERTAIN if imds.state is ImdsState.NO_ANSWER else LIKELY
-        v1 = imds.answer("v1")
-        yield Finding("imds-no-response", sure, lines(imds.at, v1.at if v1 else None))
+    if imds is None:
+        return
+    v1 = imds.answer("v1")
+    if imds.state is ImdsState.NO_ANSWER:
+        sure = CERTAIN if v1 is not None else POSSIBLE  # a token alone may be lost by the hop limit
+    else:
+        sure = LIKELY if way_is_clear(case) else POSSIBLE
+    yield Finding("imds-no-response", sure, lines(imds.at, v1.at if v1 else None))
 
 
 @rule("imds-disabled", "imds")
@@ -163,10 +196,14 @@ def disabled(case: Case) -> Iterator[Told]:
 @rule("imds-hop-limit", "imds")
 def hop_limit(case: Case) -> Iterator[Told]:
     """The token never arrives.  Some agents do without one where IMDSv1 is allowed."""
-    imds = failing(case, ImdsState.TOKEN_BLOCKED)
+    imds = failing(case, ImdsState.TOKEN_BLOCKED, ImdsState.NO_ANSWER)
     if imds is None:
         return
     v1 = imds.answer("v1")
+    if imds.state is ImdsState.NO_ANSWER:
+        if v1 is None:
+            yield Finding("imds-hop-limit", POSSIBLE, lines(imds.at))
+        return
     falls_back = case.has(Change.NO_IMDS_V1) is False and case.has(Change.IMDS_V1_AFTER_V2) is not False
     if imds.v1_allowed and (falls_back or case.has(Change.IMDS_V2) is False):
         return

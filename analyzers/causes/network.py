@@ -9,16 +9,16 @@ from analyzers.causes.rule import Exclusion, Finding, Told, rule
 from analyzers.causes.tools import (
     CERTAIN,
     LIKELY,
+    POSSIBLE,
     as_address,
     endpoint_values,
     first_address,
     lines,
-    private,
     share,
 )
 from analyzers.causes.versions import Change
 from analyzers.diagnosis import Owner
-from analyzers.facts.base import number
+from analyzers.facts.base import number, private
 from analyzers.facts.endpoints import Endpoint, EndpointState
 from analyzers.facts.firewall import Fate, Judgement
 from analyzers.facts.routes import RouteOutcome
@@ -56,12 +56,19 @@ def direct(case: Case, *states: EndpointState) -> list[Endpoint]:
 
 
 def scope_of(case: Case, failing: Iterable[Endpoint]) -> str | None:
-    """The service concerned, where it is not all that were seen; of several the one that hurts most."""
+    """The service concerned, where others are known to fare otherwise; of several the one that hurts most."""
     services = {endpoint.service for endpoint in failing}
     seen = {e.service for e in case.endpoints.values() if e.state is not EndpointState.UNKNOWN}
-    if services >= {service for service in seen if matters(case, service)} and len(seen) > 1:
+    known = {service for service in seen if matters(case, service)} | proven(case)
+    if services >= known:
         return None
     return next((service for service in SERVICES if service in services), None)
+
+
+def proven(case: Case) -> set[str]:
+    """The services that the log shows to work since they last failed."""
+    failed = {s.target for s in case.failures()}
+    return {target for s in case.logs.current for target in s.proves} & set(SERVICES) - failed
 
 
 def judged(case: Case, endpoint: Endpoint) -> Judgement | None:
@@ -114,7 +121,7 @@ def blocked(case: Case) -> Iterator[Told]:
     if not stopped:
         return
     endpoint, judgement = stopped[0]
-    scope = scope_of(case, [e for e, _ in stopped])
+    scope = scope_of(case, [*(e for e, _ in stopped), *(e for e in failing if judged(case, e) is None)])
     rule_text = judgement.at.text.strip() if judgement.at else judgement.chain
     values = {**endpoint_values(endpoint), "rule": rule_text, "how": _HOW.get(endpoint.state, "")}
     cited = lines(judgement.at, *(e.shown_by for e, _ in stopped))
@@ -165,6 +172,16 @@ def only_ipv6(case: Case) -> Iterator[Told]:
         )
 
 
+def accounted(case: Case, endpoint: Endpoint) -> bool:
+    """Whether all of the host that could stop the connection was seen, and does not."""
+    firewall = judged(case, endpoint)
+    passed = firewall is not None and firewall.fate is Fate.PASS
+    layers = case.facts.proxy.or_none()
+    no_other_way = layers is not None and layers.system is not None
+    named = endpoint.resolve is not None and case.facts.hosts_file.or_none() is not None
+    return passed and no_other_way and named
+
+
 @rule("endpoint-unreachable", "endpoints")
 def unreachable(case: Case) -> Iterator[Told]:
     """No connection, by the host's own attempt; what is special about it is for other rules to say."""
@@ -175,8 +192,9 @@ def unreachable(case: Case) -> Iterator[Told]:
         address = first_address(first)
         answer = case.routing.answer(address) if case.routing is not None and address is not None else None
         cited = lines(*(e.shown_by for e in failing), answer.at if answer is not None else None)
-        firewall = judged(case, first)
-        sure = CERTAIN if firewall is not None and firewall.fate is Fate.PASS else LIKELY
+        sure = CERTAIN if all(accounted(case, e) for e in failing) else LIKELY
+        if first.state is EndpointState.REFUSED and judged(case, first) is None:
+            sure = POSSIBLE  # a reset may as well come from the host itself, or from where a wrong name leads
         yield Finding("endpoint-unreachable", sure, cited, scope_of(case, failing), values=values)
 
 
@@ -187,9 +205,11 @@ def told_apart(case: Case) -> Iterator[Told]:
     A missing proxy, a wrong address for all names and a blocked port 443 hit every endpoint, and do so from
     the first start on.
     """
-    if case.endpoints or case.proxied:
+    if case.proxied:
         return
     for sighting in case.failures(Leg.ENDPOINT):
+        if looked_at(case, sighting.target):
+            continue
         if sighting.signature not in ("net.dial-timeout", "net.refused", "net.no-route-to-host"):
             continue
         address = as_address(sighting.capture("address"))
@@ -213,11 +233,17 @@ def told_apart(case: Case) -> Iterator[Told]:
             )
 
 
+def looked_at(case: Case, service: str) -> bool:
+    """Whether the host itself tried the endpoint; then its own attempt has the word."""
+    endpoint = case.endpoint(service)
+    return endpoint is not None and endpoint.state not in (EndpointState.UNKNOWN, EndpointState.CONNECTED)
+
+
 @rule("endpoint-unreachable", "logs")
 def slow_polls(case: Case) -> Iterator[Told]:
     """Polls of ec2messages that end after four time-outs of 20 s: its packets are dropped, silently."""
-    proven = {target for s in case.logs.current for target in s.proves}
-    if case.endpoints or "ssmmessages" not in proven:
+    working = {target for s in case.logs.current for target in s.proves}
+    if looked_at(case, "ec2messages") or "ssmmessages" not in working:
         return
     for sighting in case.logs.now("mds.slow-poll"):
         blocked = [

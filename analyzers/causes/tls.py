@@ -35,6 +35,12 @@ def certificate(case: Case) -> Iterator[Told]:
             yield Finding("tls-trust", CERTAIN, cited, scope, values=values)
         elif bad.outcome == "wrong-host":
             yield Finding("tls-wrong-host", CERTAIN, cited, scope, values=values)
+        elif bad.outcome == "not-yet-valid" and not clock_is_right(case):
+            if not clock_is_wrong(
+                case
+            ):  # nobody serves a certificate before its time; a clock that is behind is common
+                values |= {"skew": "some time", "direction": "behind AWS's"}
+                yield Finding("clock-skew", LIKELY, cited, values=values)
         elif not clock_is_wrong(case):
             sure = CERTAIN if clock_is_right(case) else LIKELY
             yield Finding("tls-certificate-expired", sure, cited, scope, values=values)

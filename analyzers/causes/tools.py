@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 from analyzers.causes.case import Case
 from analyzers.diagnosis import Citation, Confidence
@@ -14,18 +14,6 @@ from analyzers.logs.model import Leg, Sighting
 from analyzers.text import say
 
 CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
-
-_PRIVATE = tuple(
-    ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
-)
-
-
-def private(address: IPAddress) -> bool:
-    """Whether an address is of a VPC or a company network.
-
-    The ``ipaddress`` module also calls documentation ranges private; those stand for public ones.
-    """
-    return any(address in network for network in _PRIVATE if network.version == address.version)
 
 
 def lines(*found: Line | None) -> tuple[Citation, ...]:
@@ -39,7 +27,7 @@ def share(sighting: Sighting) -> Citation:
     if sighting.count > 1:
         note = say("Seen {count} times.", count=sighting.count)
     event = sighting.last if sighting.last.text else sighting.first
-    return event.cite(note=note)
+    return event.cite(sighting.mark if event is sighting.last else "", note)
 
 
 def shares(sightings: Iterable[Sighting]) -> tuple[Citation, ...]:

@@ -172,6 +172,17 @@ def address(text: str | None) -> IPAddress | None:
         return None
 
 
+_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+
+
+def private(ip: IPAddress) -> bool:
+    """Whether an address is of a VPC or a company network.
+
+    The ``ipaddress`` module also calls documentation ranges private; those stand for public ones.
+    """
+    return any(ip in network for network in map(ip_network, _PRIVATE) if network.version == ip.version)
+
+
 def network(text: str | None) -> IPNetwork | None:
     """A network or a single address, host bits allowed, else ``None``."""
     try:

@@ -16,6 +16,7 @@ from analyzers.facts.base import (
     http_date,
     integer,
     number,
+    private,
     record_line,
     records_of,
     utc,
@@ -218,14 +219,18 @@ class Endpoint:
     @property
     def private(self) -> bool | None:
         """Whether the answer is private, as of a VPC endpoint; ``None``: no answer, or both kinds."""
-        kinds = {address.is_private for address in self.addresses}
+        kinds = {private(address) for address in self.addresses}
         return kinds.pop() if len(kinds) == 1 else None
 
     @property
     def disagreement(self) -> bool:
-        """Whether the nameservers, asked directly, give other addresses than the host itself gets."""
+        """Whether the nameservers, asked directly, give other addresses than the host itself gets.
+
+        Public names answer with another of their many addresses each time; that is no disagreement.
+        """
         direct = {address for answer in self.dns for address in answer.addresses}
-        return bool(direct and self.addresses and direct.isdisjoint(self.addresses))
+        inside = any(private(address) for address in (*direct, *self.addresses))
+        return bool(inside and direct and self.addresses and direct.isdisjoint(self.addresses))
 
     @property
     def reachable(self) -> bool | None:

@@ -179,7 +179,9 @@ def parse_imds(output: bytes, source: str = "probes/imds", *, expected_id: str |
         answers,
         proxied,
         _state_of(proxied) if proxied else None,
-        _text(answers, "instance-id", INSTANCE_ID),
+        _text(answers, "instance-id", INSTANCE_ID)
+        or _document(answers, "instanceId")
+        or _text(answers, "v1", INSTANCE_ID),
         _text(answers, "region", re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}"))
         or _document(answers, "region"),
         _text(answers, "zone", re.compile(r"[a-z0-9-]{6,40}")) or _document(answers, "availabilityZone"),
