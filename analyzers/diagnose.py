@@ -7,12 +7,12 @@ one look that would settle it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analyzers import story
+from analyzers import story, tables
 from analyzers.causes import every_rule
 from analyzers.causes.case import Case
 from analyzers.causes.catalogue import Catalogue, CauseText
@@ -34,7 +34,9 @@ from analyzers.facts import Facts
 from analyzers.graph import Folding, Root, fold
 from analyzers.looks import next_look
 from analyzers.opinion import second_opinion
-from analyzers.text import Message, say
+from analyzers.path import path
+from analyzers.text import Message, ready, say
+from analyzers.timeline import timeline
 from collector.errors import TriageError
 from collector.evidence import Evidence, Manifest, Status
 
@@ -98,8 +100,8 @@ def judge(case: Case, rules: Iterable[Rule], catalogue: Catalogue) -> Diagnosis:
         proof=proof,
         candidates=candidates,
         next_look=next_look(case, candidates) if verdict is Verdict.UNKNOWN else None,
-        timeline=story.timeline(case),
-        path=story.path(case),
+        timeline=timeline(case),
+        path=path(case),
         agent=story.agent(case),
         host_time=story.host_time(case),
         utc_offset=case.logs.utc_offset or story.utc_offset(case),
@@ -107,6 +109,9 @@ def judge(case: Case, rules: Iterable[Rule], catalogue: Catalogue) -> Diagnosis:
         last_good=case.logs.last_good.time if case.logs.last_good else None,
         rules=story.rule_set(),
         second_opinion=second_opinion(case),
+        routes=tables.routes(case),
+        proxies=tables.proxies(case),
+        attempts=tables.attempts(case),
     )
 
 
@@ -140,7 +145,7 @@ def root_cause(case: Case, root: Root, catalogue: Catalogue) -> RootCause:
         scope=finding.scope,
         evidence=finding.evidence,
         against=finding.against,
-        symptoms=tuple(_symptom(case, one, catalogue) for one in root.folded),
+        symptoms=tuple(_symptoms(case, root.folded, catalogue)),
         since=finding.since,
         next_retry=next_try.earliest if next_try is not None else None,
         needs_restart=text.restart,
@@ -149,11 +154,31 @@ def root_cause(case: Case, root: Root, catalogue: Catalogue) -> RootCause:
     )
 
 
-def _symptom(case: Case, finding: Finding, catalogue: Catalogue) -> Symptom:
-    text = catalogue[finding.slug]
-    values = {**text.otherwise, **case.values, **finding.values}
-    words = finding.sentence or message(text.sentence, values)
-    return Symptom(finding.slug, words, finding.evidence)
+def _symptoms(case: Case, folded: Sequence[Finding], catalogue: Catalogue) -> Iterator[Symptom]:
+    """What follows from a cause, each piece of evidence told once.
+
+    Several causes may write the same line; beneath the one that it is, the others assert nothing.
+    """
+    told: set[tuple[str, int | None, str]] = set()
+    for finding in folded:
+        shown = {(citation.source, citation.line, citation.text) for citation in finding.evidence}
+        new = not shown or not shown <= told
+        told |= shown
+        if new:
+            yield Symptom(finding.slug, _seen(case, finding, catalogue[finding.slug]), finding.evidence)
+
+
+def _seen(case: Case, finding: Finding, text: CauseText) -> Message:
+    """What the agent met, and not what it might have come from."""
+    if text.symptom:
+        values = {**text.otherwise, **case.values, **finding.values}
+        return finding.sentence or message(text.sentence, values)
+    cited = {(citation.source, citation.line) for citation in finding.evidence}
+    for sighting in case.logs.sightings:
+        newest = sighting.last.cite()
+        if newest.line is not None and (newest.source, newest.line) in cited:
+            return ready(sighting.means)
+    return ready(text.title)
 
 
 def _online(case: Case, text: CauseText, values: dict[str, str]) -> tuple[Step, ...]:

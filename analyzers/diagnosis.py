@@ -171,6 +171,69 @@ class Opinion:
     """Why the row may mislead on this host."""
 
 
+class Judgement(StrEnum):
+    """What was found, beside what is expected."""
+
+    GOOD = "good"
+    BAD = "bad"
+    NEUTRAL = "neutral"
+    """Nothing is expected of it, or it cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRow:
+    """Which way the kernel sends one thing that the agent needs."""
+
+    purpose: str
+    """``imds``, ``ssm``, ``ssmmessages``, ``ec2messages``, ``default``."""
+    target: str
+    """The address, or ``default``."""
+    found: str
+    """The kernel's words (hostile text); empty: it has no route."""
+    expected: str = ""
+    """The part of a route that should stand there (``via 10.0.1.1 dev eth0``); empty: any route will do."""
+    judgement: Judgement = Judgement.NEUTRAL
+    why: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyRow:
+    """One proxy variable in one of the places that may set it."""
+
+    layer: str
+    """``process`` (the running agent), ``unit`` (its next start), ``system``, ``login`` (shells only)."""
+    name: str
+    value: str
+    """Masked; empty: not set."""
+    origin: str
+    """The file or the process."""
+    expected: str = ""
+    """What should stand there; empty: nothing particular."""
+    judgement: Judgement = Judgement.NEUTRAL
+    why: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of an attempt."""
+
+    stage: str
+    """``dns``, ``tcp``, ``tls``, ``http``, ``proxy``."""
+    found: str
+    """What came of it, in the host's or the service's own words (hostile text)."""
+    judgement: Judgement = Judgement.NEUTRAL
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One thing that the host itself tried to reach, stage by stage; a stage not tried is left out."""
+
+    service: str
+    """``imds``, ``ssm``, ``ssmmessages``, ``ec2messages``."""
+    host: str
+    stages: tuple[Stage, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The verdict on one host."""
@@ -203,3 +266,9 @@ class Diagnosis:
     """Version of the rule set, with its digest."""
     second_opinion: tuple[Opinion, ...] = ()
     """What the agent's own checks said, where their output was collected."""
+    routes: tuple[RouteRow, ...] = ()
+    """Where the kernel sends what the agent needs, beside where it should."""
+    proxies: tuple[ProxyRow, ...] = ()
+    """Every proxy variable that is set anywhere, the agent's own first."""
+    attempts: tuple[Attempt, ...] = ()
+    """What the host itself tried to reach, and how far each attempt came."""

@@ -27,3 +27,8 @@ class Message:
 def say(template: str, **values: object) -> Message:
     """A message; each value is shown as its ``str``."""
     return Message(template, {name: str(value) for name, value in values.items()})
+
+
+def ready(sentence: str) -> Message:
+    """A sentence that stands whole in a catalogue of ours and has no gaps: it is its own message id."""
+    return Message(sentence.replace("{", "{{").replace("}", "}}"))

@@ -16,7 +16,7 @@ from analyzers.logs.grammar import parse_entry, text_of
 from analyzers.logs.model import AgentStart, Kind, Leg, LogEvent, ProxyBlock, Sighting, StateChange
 from analyzers.logs.retry import go_duration
 from analyzers.logs.scan import Batch, Record
-from analyzers.logs.signatures import Meaning, Signatures
+from analyzers.logs.signatures import Meaning, Signature, Signatures
 from analyzers.logs.sources import HostClock
 
 _CYCLE = 2.0
@@ -24,6 +24,7 @@ _SAMPLES = 3
 _KEPT_VALUES = 16
 _KEPT_STARTS = 100
 _KEPT_STATES = 400
+_LONGEST_MARK = 200
 _STALE_POLL = 3600.0
 """Seconds: a failing poll of ec2messages fails again within a quarter of an hour."""
 
@@ -321,6 +322,7 @@ class Story:
             proves=signature.proves,
             captures=self._captures(tally),
             leads=tally.leads,
+            mark=_mark(signature, last),
         )
 
     def _captures(self, tally: Tally) -> dict[str, tuple[str, ...]]:
@@ -405,6 +407,12 @@ def _delay(values: dict[str, str]) -> timedelta | None:
         return timedelta(seconds=float(values["seconds"]) * (60 if values.get("unit") == "minutes" else 1))
     except (KeyError, ValueError, OverflowError):
         return None
+
+
+def _mark(signature: Signature, event: LogEvent) -> str:
+    """The part of an entry that its signature knows it by; of several lines, the first."""
+    match = signature.search(parse_entry(event.text).body)
+    return match[0].strip().split("\n")[0][:_LONGEST_MARK] if match else ""
 
 
 def _on(slugs: Mapping[str, tuple[str, ...]], leg: str) -> tuple[str, ...]:

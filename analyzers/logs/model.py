@@ -124,6 +124,8 @@ class Sighting:
     leads: int = 0
     """How often it came first in a cycle of failures (less than 2 s apart): the rest of a cycle are
     consequences."""
+    mark: str = ""
+    """The part of ``last`` that the signature knows it by."""
 
     def capture(self, name: str) -> str | None:
         """The newest value of a capture."""
