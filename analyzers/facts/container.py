@@ -92,10 +92,7 @@ class Facts:
 
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
-
-    @cached_property
-    def _windows(self) -> bool:
-        return self.evidence.manifest.subject.platform is Platform.WINDOWS
+        self._windows = evidence.manifest.subject.platform is Platform.WINDOWS
 
     # The system ------------------------------------------------------------------------------------------
 
