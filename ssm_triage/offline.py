@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,13 @@ from analyzers.diagnosis import Diagnosis
 from collector.errors import EvidenceError
 from collector.evidence import Manifest
 from collector.evidence.memory import SCHEMA, MemoryEvidence
-from collector.evidence.read import Source, discover
+from collector.evidence.read import Source, clock_of, discover
 from collector.evidence.store import SUFFIX, file_name
 from ssm_triage import pipeline
-from ssm_triage.exits import Exit, FailOn, exit_code
+from ssm_triage.counting import Count
 from ssm_triage.pipeline import TOOL
 from ssm_triage.progress import progress_for
+from ssm_triage.reporting import opened, specs_of
 
 if TYPE_CHECKING:
     from reports.base import HostReport
@@ -34,8 +35,11 @@ def sources_of(paths: Iterable[Path]) -> list[Source]:
     return list(dict.fromkeys(source for path in paths for source in discover(path)))
 
 
-def tell(sources: Sequence[Source], options: Mapping[str, Any], reporters: Sequence[str]) -> int:
-    """Tell the cause of each host and report it; returns the exit code."""
+def tell(sources: Sequence[Source], options: Mapping[str, Any], usual: Sequence[str]) -> int:
+    """Tell the cause of each host and report it, by the ``usual`` reporters where none is asked for.
+
+    Returns the exit code.
+    """
     diagnose = pipeline.diagnoser([Path(folder) for folder in options["signatures"]])
     progress = progress_for(len(sources), quiet=options["quiet"] or len(sources) == 1)
 
@@ -46,10 +50,10 @@ def tell(sources: Sequence[Source], options: Mapping[str, Any], reporters: Seque
             yield pipeline.host_report(host)
 
     with progress:
-        return _report(hosts(), options, reporters)
+        return _report(hosts(), options, usual, _when(sources))
 
 
-def report_diagnoses(paths: Iterable[Path], options: Mapping[str, Any], reporters: Sequence[str]) -> int:
+def report_diagnoses(paths: Iterable[Path], options: Mapping[str, Any], usual: Sequence[str]) -> int:
     """Report diagnoses that were told before; returns the exit code."""
     from reports.base import HostReport
 
@@ -60,24 +64,36 @@ def report_diagnoses(paths: Iterable[Path], options: Mapping[str, Any], reporter
                 stem = file_name(diagnosis.subject.name).removesuffix(SUFFIX)
                 yield HostReport(stem, diagnosis, evidence, "")
 
-    return _report(hosts(), options, reporters)
+    return _report(hosts(), options, usual, (None, None))
 
 
-def _report(hosts: Iterator[HostReport], options: Mapping[str, Any], reporters: Sequence[str]) -> int:
-    from reports.base import SweepInfo
-    from reports.registry import open_reporters, parse_reporters
+_When = tuple[datetime | None, datetime | None]
 
-    specs = parse_reporters(reporters)
-    verdicts = []
-    with open_reporters(specs, SweepInfo(TOOL), sys.stdout) as reporter:
+
+def _report(
+    hosts: Iterator[HostReport], options: Mapping[str, Any], usual: Sequence[str], when: _When
+) -> int:
+    specs = specs_of(options, usual)
+    count = Count(options)
+    started, finished = when
+    with opened(specs, options, started=started, finished=finished) as reporter:
         for host in hosts:
             reporter.add(host)
-            verdicts.append(host.diagnosis.verdict)
+            count.add(host.diagnosis)
     if not options["quiet"]:
         for spec in specs:
             if spec.is_folder:
                 click.echo(f"{spec.form.name}: {spec.destination}", err=True)
-    return Exit.OK if options["exit_zero"] else exit_code(verdicts, FailOn(options["fail_on"]))
+    count.say_muted()
+    return count.code()
+
+
+def _when(sources: Iterable[Source]) -> _When:
+    """When the first host was begun and the last one finished, as far as the evidence says (UTC)."""
+    clocks = [clock for source in sources if (clock := clock_of(source)) is not None]
+    if not clocks:
+        return None, None
+    return min(clock.started for clock in clocks), max(clock.finished for clock in clocks)
 
 
 def _diagnoses(path: Path) -> Iterator[Diagnosis]:

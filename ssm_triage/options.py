@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ssm_triage.exits import FailOn
 
@@ -28,6 +29,26 @@ class Size(click.ParamType[int | None]):
         if found := re.fullmatch(r"(\d+)([kmg]?)(?:i?b)?", value.lower()):
             return int(found[1]) * _SIZES[found[2]]
         return self.fail(f"{value!r} is no size: say 500k, 4M or all", param, ctx)
+
+
+class Language(click.ParamType[str]):
+    """A language of the reports; which there are is looked up when one is asked for."""
+
+    name = "lang"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from reports.i18n import languages
+
+        if value not in languages():
+            self.fail(f"{value!r} is no language of the reports: say {', '.join(languages())}", param, ctx)
+        return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from reports.i18n import languages
+
+        return [CompletionItem(lang) for lang in languages() if lang.startswith(incomplete)]
 
 
 class Seconds(click.ParamType[float]):
@@ -55,6 +76,16 @@ def _all(*options: Command) -> Callable[[Command], Command]:
 
     return decorate
 
+
+probe_options = _all(
+    click.option(
+        "--only",
+        multiple=True,
+        metavar="PROBE,...",
+        help="Ask these probes alone: names or lanes (local, network, log) of `ssm-triage probes`.",
+    ),
+    click.option("--skip", multiple=True, metavar="PROBE,...", help="Leave these out; the report says so."),
+)
 
 inventory_options = _all(
     click.option(
@@ -138,6 +169,7 @@ sweep_options = _all(
     click.option(
         "--root", metavar="DIR", help="Look at a volume mounted there instead of the running system."
     ),
+    probe_options,
     click.option("--dry-run", is_flag=True, help="Say what would be asked of which host; ask none."),
 )
 
@@ -153,8 +185,27 @@ report_options = _all(
         "reporters",
         multiple=True,
         metavar="FORMAT[:TARGET]",
-        help="html:DIR, json:-, ndjson, markdown, csv, junit; several by repeating.  [default: html, json]",
+        help="html:DIR, json:-, ndjson, markdown, csv, junit, package:FILE; several by repeating."
+        "  [default: html, json]",
     ),
+    click.option(
+        "--package",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="A zip to hand over as well: pages, JSON, and a ticket for each who must act.",
+    ),
+    click.option(
+        "--lang",
+        type=Language(),
+        default="en",
+        show_default=True,
+        metavar="LANG",
+        help="Language of the reports.",
+    ),
+)
+
+signature_option = click.option(
+    "--signatures", multiple=True, type=click.Path(), metavar="DIR", help="Log signatures of your own."
 )
 
 verdict_options = _all(
@@ -165,10 +216,16 @@ verdict_options = _all(
         show_default=True,
         help="From which verdict on the exit code has bit 2.",
     ),
-    click.option("--exit-zero", is_flag=True, help="Exit 0 whatever was found."),
     click.option(
-        "--signatures", multiple=True, type=click.Path(), metavar="DIR", help="Log signatures of your own."
+        "--mute",
+        "mutes",
+        multiple=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="Causes that are known and do not count for the exit code: YAML of slug, hosts, reason, until.",
     ),
+    click.option("--exit-zero", is_flag=True, help="Exit 0 whatever was found."),
+    signature_option,
 )
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Nothing on stderr but errors.")

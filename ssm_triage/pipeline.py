@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from analyzers.diagnosis import Diagnosis, Verdict
 from analyzers.text import say
 from collector.errors import EvidenceError
 from collector.evidence import Evidence, Manifest, Subject
+from collector.evidence.log_folder import LogFolderEvidence
 from collector.evidence.memory import SCHEMA, MemoryEvidence
 from collector.evidence.store import SUFFIX, file_name
 from collector.target import Target
@@ -97,10 +98,33 @@ def examine(source: Source, diagnose: Diagnoser) -> Examined:
     from collector.evidence.read import open_evidence
 
     try:
-        evidence = open_evidence(source)
+        evidence = signed(open_evidence(source))
         return Examined(source, evidence, diagnose(evidence))
     except EvidenceError as error:
         return _unreadable(source, error)
+
+
+def evidence_at(path: Path) -> Evidence:
+    """The evidence of the one host at ``path``.
+
+    Raises:
+        EvidenceError: it cannot be read, or holds several hosts.
+    """
+    from collector.evidence.read import open_evidence
+
+    return signed(open_evidence(path))
+
+
+def signed(evidence: Evidence) -> Evidence:
+    """The same evidence; logs that somebody sent carry our name as the tool that read them."""
+    if isinstance(evidence, LogFolderEvidence) and not evidence.manifest.tool:
+        return replace(evidence, manifest=replace(evidence.manifest, tool=TOOL))
+    return evidence
+
+
+def shown_path(path: Path) -> str:
+    """Where a reader finds the evidence: within the run folder, never where it lies on this machine."""
+    return f"evidence/{path.name}" if path.parent.name == "evidence" else path.name
 
 
 def host_report(host: Examined) -> HostReport:
@@ -108,7 +132,7 @@ def host_report(host: Examined) -> HostReport:
     from reports.base import HostReport
 
     stem = file_name(host.diagnosis.subject.name).removesuffix(SUFFIX)
-    return HostReport(stem, host.diagnosis, host.evidence, str(host.source.path))
+    return HostReport(stem, host.diagnosis, host.evidence, shown_path(host.source.path))
 
 
 def _unreadable(source: Source, error: EvidenceError) -> Examined:

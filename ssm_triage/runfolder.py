@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,23 +47,49 @@ class RunFolder:
         """
         where = path or Path(DEFAULT_PARENT) / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         folder = cls(_unique(where) if path is None else where)
-        try:
-            if folder.path.is_dir() and any(folder.path.iterdir()):
-                raise UsageError(f"{where}: the folder is not empty; name a new one with --output")
-            folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.evidence.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise UsageError(
-                f"{where}: cannot make the run folder: {error.strerror}; name another with --output"
-            ) from error
+        new_folder(folder.path)
+        new_folder(folder.evidence)
         return folder
 
     def write_retry(self, names: list[str]) -> None:
         """Keep who was not reached; no file where everybody was."""
         if names:
-            descriptor = os.open(self.retry, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-                out.writelines(f"{name}\n" for name in names)
+            _write_private(self.retry, "".join(f"{name}\n" for name in names))
+
+
+def new_folder(path: Path) -> None:
+    """Make a folder for its owner's eyes only.
+
+    Raises:
+        UsageError: it cannot be made, or holds something already.
+    """
+    try:
+        if path.is_dir() and any(path.iterdir()):
+            raise UsageError(f"{path}: the folder is not empty; name a new one with --output")
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot make the folder: {error.strerror}; name another with --output"
+        ) from error
+
+
+def write_key_map(path: Path, used: Mapping[str, Mapping[str, str]]) -> None:
+    """Keep what stands for what: by kind, the value and its stand-in.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        _write_private(path, json.dumps(used, indent=1, sort_keys=True) + "\n")
+    except OSError as error:
+        raise UsageError(f"--map {path}: cannot be written: {error.strerror}") from error
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        os.fchmod(out.fileno(), 0o600)
+        out.write(text)
 
 
 def _unique(where: Path) -> Path:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from analyzers.diagnosis import Verdict
 from collector.target import Target, Transport
 from ssm_triage import pipeline
-from ssm_triage.exits import INTERRUPTED, Exit, FailOn, exit_code
+from ssm_triage.counting import Count
+from ssm_triage.exits import INTERRUPTED, Exit
 from ssm_triage.interrupt import Interrupts
-from ssm_triage.pipeline import TOOL, Examined, Sweep
+from ssm_triage.pipeline import TOOL, Sweep
 from ssm_triage.progress import Progress, progress_for
+from ssm_triage.reporting import opened, specs_of
 from ssm_triage.runfolder import RunFolder
 from ssm_triage.targets import Selection, select
-
-if TYPE_CHECKING:
-    from reports.base import Reporter
-    from reports.registry import ReporterSpec
 
 
 def ask_hosts(options: Mapping[str, Any], *, analyze: bool) -> int:
@@ -35,39 +32,67 @@ def ask_hosts(options: Mapping[str, Any], *, analyze: bool) -> int:
     _log(options["verbose"])
     targets = selection.targets()
     if options["dry_run"]:
-        _print_plan(targets, options)
+        _print_plan(targets, options, _settings(options))
         return Exit.OK
     return _sweep(targets, options, analyze=analyze)
 
 
 def _sweep(targets: Sequence[Target], options: Mapping[str, Any], *, analyze: bool) -> int:
-    from reports.registry import parse_reporters
-
-    specs = parse_reporters(options["reporters"]) if analyze else ()
-    diagnose = pipeline.diagnoser([Path(folder) for folder in options["signatures"]]) if analyze else None
-    output = options["output"]
-    folder = RunFolder.create(Path(output) if output else None)
+    take: _Take = _Report(options) if analyze else _keep
     sweep = _settings(options)
+    folder = RunFolder.create(Path(options["output"]) if options["output"] else None)
     progress = progress_for(len(targets), quiet=options["quiet"], verbose=options["verbose"] > 0)
-    verdicts: list[Verdict] = []
-    unreached: list[str] = []
     with progress, Interrupts(sweep.stop, progress.say) as interrupts:
         paths = pipeline.collect(targets, folder.evidence, sweep)
-        if diagnose is None:
-            verdicts, unreached = _keep(paths, progress)
-        else:
-            examined = (pipeline.examine_file(path, diagnose) for path in paths)
-            with _reporters(specs, folder) as reporter:
-                for host in _told(examined, progress):
-                    reporter.add(pipeline.host_report(host))
-                    verdicts.append(host.diagnosis.verdict)
-                    if host.diagnosis.verdict is Verdict.NOT_REACHED:
-                        unreached.append(host.diagnosis.subject.name)
+        unreached, code = take(paths, folder, progress)
     folder.write_retry(unreached)
     _say_where(folder, options, analyze=analyze, unreached=len(unreached))
-    if interrupts.asked:
-        return INTERRUPTED
-    return Exit.OK if options.get("exit_zero") else exit_code(verdicts, FailOn(options["fail_on"]))
+    return INTERRUPTED if interrupts.asked else code
+
+
+_Take = Callable[[Iterator[Path], RunFolder, Progress], tuple[list[str], Exit]]
+"""What is done with the evidence as it comes home; returns who was not reached, and the exit code."""
+
+
+def _keep(paths: Iterator[Path], folder: RunFolder, progress: Progress) -> tuple[list[str], Exit]:
+    """``collect``: all that is known of a host is whether it was reached."""
+    from collector.evidence.read import open_evidence
+
+    unreached = []
+    for path in paths:
+        manifest = open_evidence(path).manifest
+        progress.collected(manifest.subject.name)
+        if manifest.failure is not None:
+            unreached.append(manifest.subject.name)
+    return unreached, Exit.UNREACHED if unreached else Exit.OK
+
+
+class _Report:
+    """``run``: tell the cause of each host, and report it."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Looks at what can be wrong with the options before any host is asked."""
+        specs_of(options)
+        self._options = options
+        self._count = Count(options)
+        self._diagnose = pipeline.diagnoser([Path(where) for where in options["signatures"]])
+
+    def __call__(
+        self, paths: Iterator[Path], folder: RunFolder, progress: Progress
+    ) -> tuple[list[str], Exit]:
+        usual = [f"html:{folder.report}", f"json:{folder.diagnosis}", "terminal"]
+        specs = specs_of(self._options, usual)
+        unreached = []
+        with opened(specs, self._options, started=datetime.now(UTC)) as reporter:
+            for path in paths:
+                host = pipeline.examine_file(path, self._diagnose)
+                progress.diagnosed(host.diagnosis)
+                reporter.add(pipeline.host_report(host))
+                self._count.add(host.diagnosis)
+                if host.diagnosis.verdict is Verdict.NOT_REACHED:
+                    unreached.append(host.diagnosis.subject.name)
+        self._count.say_muted()
+        return unreached, self._count.code()
 
 
 def _log(verbose: int) -> None:
@@ -82,6 +107,8 @@ def _log(verbose: int) -> None:
 def _settings(options: Mapping[str, Any]) -> Sweep:
     from collector.collect import CollectOptions
     from collector.connections.settings import SshSettings
+    from collector.probes.choice import choose
+    from collector.probes.linux import LINUX
     from collector.sweep import SweepSettings
 
     return Sweep(
@@ -91,37 +118,12 @@ def _settings(options: Mapping[str, Any]) -> Sweep:
             ssh=SshSettings(config_file=options["ssh_config"], connect_timeout_s=options["connect_timeout"]),
         ),
         CollectOptions(
-            tool=TOOL, command_timeout_s=options["command_timeout"], log_budget=options["log_budget"]
+            tool=TOOL,
+            command_timeout_s=options["command_timeout"],
+            log_budget=options["log_budget"],
+            choice=choose(options["only"], options["skip"], LINUX),
         ),
     )
-
-
-def _keep(paths: Iterator[Path], progress: Progress) -> tuple[list[Verdict], list[str]]:
-    """Without analysis all that is known of a host is whether it was reached."""
-    from collector.evidence.read import open_evidence
-
-    verdicts, unreached = [], []
-    for path in paths:
-        manifest = open_evidence(path).manifest
-        progress.collected(manifest.subject.name)
-        if manifest.failure is not None:
-            unreached.append(manifest.subject.name)
-        verdicts.append(Verdict.NOT_REACHED if manifest.failure else Verdict.HEALTHY)
-    return verdicts, unreached
-
-
-def _told(examined: Iterator[Examined], progress: Progress) -> Iterator[Examined]:
-    for host in examined:
-        progress.diagnosed(host.diagnosis)
-        yield host
-
-
-def _reporters(specs: Sequence[ReporterSpec], folder: RunFolder) -> AbstractContextManager[Reporter]:
-    from reports.base import SweepInfo
-    from reports.registry import open_reporters, parse_reporters
-
-    usual = parse_reporters([f"html:{folder.report}", f"json:{folder.diagnosis}", "terminal"])
-    return open_reporters(specs or usual, SweepInfo(TOOL, started=datetime.now(UTC)), sys.stdout)
 
 
 def _say_where(folder: RunFolder, options: Mapping[str, Any], *, analyze: bool, unreached: int) -> None:
@@ -149,11 +151,14 @@ def _print_hosts(selection: Selection) -> None:
                 click.echo(f"  {name:<10} {one_line(cell.value):<32} {one_line(cell.origin)}")
 
 
-def _print_plan(targets: Sequence[Target], options: Mapping[str, Any]) -> None:
+def _print_plan(targets: Sequence[Target], options: Mapping[str, Any], sweep: Sweep) -> None:
     from reports.clean import one_line
 
     budget = options["log_budget"]
     logs = "whole" if budget is None else f"at most {budget:,} bytes"
+    probes = sweep.options.choice.of(sweep.options.probes)
+    asked = [probe for probe in probes if not probe.left_out]
+    some = "all probes" if len(asked) == len(probes) else f"{len(asked)} of {len(probes)} probes"
     for target in targets:
         where = one_line(target.address) + (f":{target.port}" if target.port else "")
         how = f"{target.transport} to {where}"
@@ -163,7 +168,8 @@ def _print_plan(targets: Sequence[Target], options: Mapping[str, Any]) -> None:
             how += f" by way of {one_line(target.jump)}"
         if target.become:
             how += f", then {target.become.method} to {one_line(target.become.user)}"
-        what = f"the files below {one_line(target.root)}" if target.root else "all probes"
+        what = f"the files below {one_line(target.root)}" if target.root else some
         click.echo(f"{one_line(target.name)}: {how}; {what}; logs: {logs}")
     if any(target.transport is not Transport.WINRM for target in targets):
-        click.echo("The script: ssm-triage probes --script", err=True)
+        chosen = "".join(f" --{key} {value}" for key in ("only", "skip") for value in options[key])
+        click.echo(f"The script: ssm-triage probes --script{chosen}", err=True)

@@ -155,6 +155,8 @@ class Manifest:
     probes: tuple[ProbeResult, ...] = field(default=(), repr=False)
     """In the order in which they were asked; their outputs included."""
     logs: tuple[LogFile, ...] = ()
+    redaction: str = ""
+    """``pseudonyms`` where names, addresses and ids were replaced for others to read; empty: as collected."""
     digest: str = ""
     """SHA-256 of the evidence file; empty where there is none."""
 

@@ -13,7 +13,7 @@ from collector.errors import EvidenceError
 from collector.evidence.log_folder import HostLogs, SingleLog, hosts_in, open_host
 from collector.evidence.manifest import from_json
 from collector.evidence.memory import not_asked
-from collector.evidence.model import Evidence, LogFile, LogPart, Manifest, ProbeResult
+from collector.evidence.model import Clock, Evidence, LogFile, LogPart, Manifest, ProbeResult
 from collector.evidence.store import MANIFEST
 from collector.evidence.trees import (
     Tree,
@@ -93,6 +93,20 @@ class StoredEvidence:
     def open_log(self, log: LogFile, part: LogPart) -> BinaryIO:
         stream = self.tree.open(part.member)
         return checked(stream, self.tree.path, part.member, sha256=part.sha256)
+
+
+def clock_of(source: Source) -> Clock | None:
+    """When a host's evidence was collected: from its manifest alone, without looking at the rest of it.
+
+    ``None`` where it does not say, or cannot be read: opening it will tell why.
+    """
+    if source.logs is not None:
+        return None
+    try:
+        with ZipTree(source.path).open(MANIFEST) as stream:
+            return from_json(stream.read(MAX_MANIFEST), str(source.path)).clock
+    except EvidenceError:
+        return None
 
 
 def verify(evidence: Evidence) -> None:

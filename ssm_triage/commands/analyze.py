@@ -25,4 +25,4 @@ def command(paths: tuple[Path, ...], **options: Any) -> int:
 
     sources = sources_of(paths)
     usual = ["markdown"] if len(sources) == 1 else ["terminal"]
-    return tell(sources, options, options["reporters"] or usual)
+    return tell(sources, options, usual)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import click
 
+from ssm_triage import options as opt
+
 
 @click.command("probes")
 @click.option("--platform", type=click.Choice(["linux"]), default="linux", show_default=True)
 @click.option("--script", "as_script", is_flag=True, help="Print the script itself, as it would be sent.")
-def command(platform: str, as_script: bool) -> int:
+@opt.probe_options
+def command(platform: str, as_script: bool, only: tuple[str, ...], skip: tuple[str, ...]) -> int:
     """Show what is looked at on a host: the table of probes, or the exact script."""
+    from collector.probes.choice import choose
     from collector.probes.compile import compile_script, probe_table
+    from collector.probes.linux import LINUX
 
+    probes = choose(only, skip, LINUX).of(LINUX)
     if as_script:
-        click.echo(compile_script(nonce="0" * 32), nl=False)
+        click.echo(compile_script(probes, nonce="0" * 32), nl=False)
         return 0
     rows = [("PROBE", "WHAT", "LANE", "NEEDS", "SECONDS", "BYTES")]
     rows += [
         (row.id, row.title, row.lane, row.privilege, f"{row.timeout_s}", f"{row.max_bytes:,}")
-        for row in probe_table()
+        for row in probe_table(probe for probe in probes if not probe.left_out)
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

@@ -23,7 +23,7 @@ def command(paths: tuple[Path, ...], **options: Any) -> int:
     """
     from ssm_triage.offline import report_diagnoses, sources_of, tell
 
-    reporters = options["reporters"] or ["html:report"]
+    usual = ["html:report"]
     if all(path.suffix == ".json" for path in paths):
-        return report_diagnoses(paths, options, reporters)
-    return tell(sources_of(paths), options, reporters)
+        return report_diagnoses(paths, options, usual)
+    return tell(sources_of(paths), options, usual)
