@@ -8,7 +8,7 @@ consequences."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -65,6 +65,8 @@ class Tally:
     since_start: int = 0
     """Number of the agent start in which it was seen last."""
     clean_pings: int = 0
+    speaks: bool = False
+    """Whether its entries tell of more than themselves: a state, a proof, something that the story hears."""
 
     def add(self, later: Tally) -> None:
         self.count += later.count
@@ -116,38 +118,48 @@ class Story:
 
     # -- feeding -------------------------------------------------------------------------------------------
 
-    def feed(self, batch: Batch, record: Record, file: str, *, counted: bool = True) -> None:
-        """Take one entry in; ``counted`` says whether the lines of that file were counted."""
-        meaning = record[1]
-        here = (batch, record, file, counted)
-        tally = self.current.get(meaning)
-        if tally is None:
-            tally = self.current[meaning] = Tally(meaning, [], here)
+    def feed(self, batch: Batch, records: Iterable[Record], file: str, *, counted: bool = True) -> None:
+        """Take in entries of one batch; ``counted`` says whether the lines of that file were counted."""
+        for record in records:
+            meaning = record[1]
+            here = (batch, record, file, counted)
+            tally = self.current.get(meaning) or self._begin(meaning, here)
+            tally.count += record[4]
+            tally.last = here
             if meaning.fails:
-                self._failing.add(meaning)
-        tally.count += record[4]
-        tally.last = here
-        if not tally.samples or (meaning.fails and tally.count <= _SAMPLES):
-            tally.samples.append(here)
-        if meaning.fails:
-            self._fails(meaning, tally, record[0])
-        if meaning.state is not None:
-            self._state(meaning.state, here)
-        told = _TOLD.get(meaning.signature.id)
-        if told is not None:
-            if told in _LATE:
-                self._late[meaning.signature.id] = here
-            else:
-                getattr(self, told)(here)
-        if meaning.signature.proves:
-            self._proves(meaning, here)
+                self._fails(tally, here)
+            if tally.speaks:
+                self._hear(meaning, here)
 
-    def _fails(self, meaning: Meaning, tally: Tally, when: float) -> None:
+    def _begin(self, meaning: Meaning, here: Here) -> Tally:
+        signature = meaning.signature
+        speaks = bool(meaning.state or signature.proves or signature.id in _TOLD)
+        tally = self.current[meaning] = Tally(meaning, [here], here, speaks=speaks)
+        if meaning.fails:
+            self._failing.add(meaning)
+        return tally
+
+    def _fails(self, tally: Tally, here: Here) -> None:
         tally.since_start = self.start_count
         tally.clean_pings = 0
+        if 1 < tally.count <= _SAMPLES:
+            tally.samples.append(here)
+        when = here[1][0]
         if not 0 <= when - self._cycle < _CYCLE:
             tally.leads += 1
             self._cycle = when
+
+    def _hear(self, meaning: Meaning, here: Here) -> None:
+        """An entry that tells of more than itself."""
+        if meaning.state is not None:
+            self._state(meaning.state, here)
+        told = _TOLD.get(meaning.signature.id)
+        if told in _LATE:
+            self._late[meaning.signature.id] = here
+        elif told is not None:
+            getattr(self, told)(here)
+        if meaning.signature.proves:
+            self._proves(meaning, here)
 
     def settle(self) -> None:
         """Take what must be kept out of the batch fed last, so that it can be forgotten."""

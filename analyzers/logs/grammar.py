@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 MAX_ENTRY = 8192
 """Bytes of an entry that are looked at: its first and its last half; what is longer was never the agent's
 words."""

@@ -79,12 +79,9 @@ class _Reader:
             self._feed(batch, source, [item[2] for item in run])
 
     def _feed(self, batch: Batch, source: Source, records: list[Record]) -> None:
-        counted = source.first_line is not None
-        twin = source.role in _TWINS
-        feed = self.story.feed
-        for record in records:
-            if not (twin and self._is_told_already(batch, record)):
-                feed(batch, record, source.name, counted=counted)
+        if source.role in _TWINS:
+            records = [record for record in records if not self._is_told_already(batch, record)]
+        self.story.feed(batch, records, source.name, counted=source.first_line is not None)
         self.story.settle()
 
     def _is_told_already(self, batch: Batch, record: Record) -> bool:

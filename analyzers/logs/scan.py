@@ -13,11 +13,10 @@ It is exact.  Digits that a signature asks for (``status code: 403``) are known 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import accumulate
-from typing import Any
+from itertools import accumulate, compress
 
 from analyzers.logs.grammar import BLOCK, MAX_ENTRY, bounded, parse_entry, text_of
 from analyzers.logs.patterns import MASK
@@ -26,17 +25,32 @@ from analyzers.logs.signatures import Meaning, Signatures
 _STAMP = b"0000-00-00 00:00:00"
 _MARK = b"\n" + _STAMP
 _TORN = re.compile(re.escape(_STAMP) + rb"(?=(?:[.,]0{1,9})? (?:TRACE|DEBUG|INFO|WARN|ERROR|CRITICAL) )")
-_IDS = re.compile(rb"[0a-f]{8,64}(?:-[0a-f]{4,12}){0,4}")
+_IDS = (b"00000000-0000-0000-0000-000000000000", b"0" * 32, b"0" * 17)
+"""With ``_HEX_MASK``: ids of requests and documents, of traces, of instances and sessions."""
+_HEX_MASK = bytes.maketrans(b"abcdef", b"000000")
 _REMEMBERED = 1 << 14
 _STEP = 4096
 _LONGEST = 4 * BLOCK
 """Bytes; an entry that is longer loses its middle."""
 
 
+@dataclass(frozen=True, slots=True)
+class Borders:
+    """Whether the bytes at hand may begin and end within an entry, because the rest of it was not
+    collected. What is left of such an entry tells nothing certain, and is passed over."""
+
+    cut_before: bool = False
+    cut_behind: bool = False
+
+
+WHOLE = Borders()
+
 Record = tuple[float, Meaning, int, int, int]
 """What means something: when (seconds of the host's local time as if it were UTC; the time of the entry
-before it where it has none), what, from where to where in its batch, and for how many entries it stands: of
-what is no failure and comes again and again between two failures, only the newest is told."""
+before it where it has none), what, from where to where in its batch, and for how many entries it stands.
+
+What is no failure and comes again and again is told when it comes first, when the state that it tells of was
+another one before, and then only its newest before the next failure that it may bear on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +69,17 @@ class Batch:
         """The bytes of one entry, cut to a bounded length."""
         return bounded(self.text[begin:end] if end - begin <= 2 * MAX_ENTRY else _ends(self.text, begin, end))
 
-    def line_at(self, begin: int) -> int:
-        """The number of the line that begins there."""
+    def line_feeds(self) -> int:
+        """How many there are."""
         if not self.steps:
             self.steps.extend(
                 accumulate(self.text.count(b"\n", at, at + _STEP) for at in range(0, len(self.text), _STEP))
             )
+        return self.steps[-1] if self.steps else 0
+
+    def line_at(self, begin: int) -> int:
+        """The number of the line that begins there."""
+        self.line_feeds()
         step = begin // _STEP
         before = self.steps[step - 1] if step else 0
         return self.line + before + self.text.count(b"\n", step * _STEP, begin)
@@ -87,11 +106,33 @@ class Scanned:
 
 
 @dataclass(slots=True)
-class _Verdict:
-    """What a masked entry means, once for all or by its digits at some places."""
+class _ByDigits:
+    """The verdict on a masked entry that depends on its real digits at some places."""
 
     spans: tuple[tuple[int, int], ...]
+    """Empty: on all of them."""
     meanings: dict[tuple[bytes, ...], Meaning | None] = field(default_factory=dict)
+
+
+_Verdict = Meaning | _ByDigits | None
+_Told = tuple[int, Meaning, int]
+"""The number of an entry in its chunk, what it means, and for how many it stands."""
+
+
+class _Verdicts(dict[bytes, _Verdict]):
+    """What masked entries mean. One that was never met is judged when it is first asked for."""
+
+    def __init__(self, judge: Callable[[bytes], _Verdict]) -> None:
+        super().__init__()
+        self._judge = judge
+
+    def __missing__(self, piece: bytes) -> _Verdict:
+        verdict = self[piece] = self._judge(piece)
+        return verdict
+
+
+class _TornLine(Exception):  # noqa: N818 - no error: this chunk must be cut with more care
+    """A masked entry has a second one in the middle of a line."""
 
 
 class Scanner:
@@ -100,100 +141,59 @@ class Scanner:
     def __init__(self, signatures: Signatures) -> None:
         self._signatures = signatures
         self._numbers = tuple(number.encode() for number in signatures.numbers)
-        self._known: dict[bytes, Meaning | _Verdict | None] = {}
-        self._by_shape: dict[bytes, Meaning | _Verdict | None] = {}
+        self._known = _Verdicts(self._judge)
+        self._by_shape: dict[bytes, _Verdict] = {}
         self._minutes: dict[bytes, float] = {}
-        self._heard: set[Meaning] = set()
-        """Of the file at hand: what has been told at least once."""
+        self._told: dict[Meaning | str, Meaning] = {}
+        """Of the file at hand: what was told last of each aspect of the agent's state, and of what has
+        none."""
 
-    def scan(self, blocks: Iterable[bytes], scanned: Scanned, first_line: int = 1) -> Iterator[Batch]:
+    def scan(
+        self, blocks: Iterable[bytes], scanned: Scanned, first_line: int = 1, borders: Borders = WHOLE
+    ) -> Iterator[Batch]:
         """The meaningful entries of one log in the default form; ``scanned`` is filled on the way."""
         line = first_line - 1
         when = 0.0
-        self._heard.clear()
-        for text in _chunks(blocks, scanned):
+        self._told.clear()
+        for text in _chunks(blocks, scanned, borders):
             batch = Batch(text, line, [])
-            pieces, starts = _cut(text)
+            pieces, starts, verdicts = self._read(text)
             self._survey(batch, pieces, starts, scanned)
-            when = self._fill(batch, pieces, starts, when)
-            line += text.count(b"\n")
+            told = self._tell(text, pieces, starts, verdicts)
+            when = self._record(batch, told, pieces, starts, when)
+            line += batch.line_feeds()
             scanned.lines = line - first_line + 1
             if batch.records:
                 yield batch
 
-    def _fill(self, batch: Batch, pieces: list[bytes], starts: list[int], when: float) -> float:
-        """Write the records of a batch; gives the time of the last one."""
-        meanings = self._meanings(batch.text, pieces, starts)
-        quiet: dict[Meaning, list[int]] = {}
-        text, minutes, append = batch.text, self._minutes, batch.records.append
+    def _read(self, text: bytes) -> tuple[list[bytes], list[int], list[_Verdict]]:
+        """The entries of a chunk with their digits masked, each from behind its time; where each of these
+        begins; and what each means."""
+        if len(self._known) > _REMEMBERED:
+            self._known.clear()
+        pieces = text.translate(MASK).split(_MARK)
+        starts = list(accumulate([len(piece) + len(_MARK) for piece in pieces], initial=0))
+        try:
+            verdicts = list(map(self._known.__getitem__, pieces))
+        except _TornLine:
+            pieces, starts = _mend(pieces, starts)
+            verdicts = list(map(self._known.__getitem__, pieces))
+        return pieces, starts, verdicts
 
-        def tell(meaning: Meaning, index: int, count: int) -> None:
-            nonlocal when
-            start = starts[index]
-            begin = start - len(_STAMP) if index else 1
-            try:
-                when = minutes[text[begin : begin + 16]] + float(text[begin + 17 : begin + 24])
-            except (KeyError, ValueError):
-                stamp = self._when(text[begin : begin + 24]) if index else None
-                when = when if stamp is None else stamp
-            append((when, meaning, begin, start + len(pieces[index]), count))
+    # -- what a masked entry means -------------------------------------------------------------------------
 
-        for index, meaning in [
-            (index, meaning) for index, meaning in enumerate(meanings) if meaning is not None
-        ]:
-            if meaning.loud:
-                if quiet:
-                    for other, (last, count) in sorted(quiet.items(), key=_by_place):
-                        tell(other, last, count)
-                    quiet.clear()
-                tell(meaning, index, 1)
-            elif meaning in quiet:
-                quiet[meaning][0] = index
-                quiet[meaning][1] += 1
-            elif meaning in self._heard:
-                quiet[meaning] = [index, 1]
-            else:
-                self._heard.add(meaning)
-                tell(meaning, index, 1)
-        for other, (last, count) in sorted(quiet.items(), key=_by_place):
-            tell(other, last, count)
-        return when
-
-    def _meanings(self, text: bytes, pieces: list[bytes], starts: list[int]) -> list[Meaning | None]:
-        """What each entry of a chunk means."""
-        distinct = set(pieces)
-        known = self._learn(distinct)
-        by_digits = {piece: known[piece] for piece in distinct if known[piece].__class__ is _Verdict}
-        found: list[Any] = [known[piece] for piece in pieces]
-        if by_digits:
-            for index, piece in enumerate(pieces):
-                if piece in by_digits:
-                    found[index] = self._by_digits(found[index], text, index, starts[index], len(piece))
-        return found
-
-    def _learn(self, distinct: set[bytes]) -> dict[bytes, Meaning | _Verdict | None]:
-        """What each distinct masked entry means; ``None``: nothing."""
-        known = self._known
-        if len(known) > _REMEMBERED:
-            known.clear()
-        for piece in distinct - known.keys():
-            known[piece] = self._judge(piece)
-        return known
-
-    def _judge(self, piece: bytes) -> Meaning | _Verdict | None:
+    def _judge(self, piece: bytes) -> _Verdict:
+        if _STAMP in piece and _TORN.search(piece):
+            raise _TornLine
         if len(piece) > MAX_ENTRY - len(_STAMP):
-            return _Verdict(())  # is cut before it is read, so its digits have no fixed places
-        shape = _IDS.sub(b"#", piece)
+            return _ByDigits(())  # is cut before it is read, so its digits have no fixed places
+        shape = _without_ids(piece)
         if shape not in self._by_shape:
             if len(self._by_shape) > _REMEMBERED:
                 self._by_shape.clear()
-            spans = tuple(self._spans(piece))
-            self._by_shape[shape] = _Verdict(spans) if spans else self._classify(_STAMP + piece)
-        verdict = self._by_shape[shape]
-        if isinstance(verdict, _Verdict):
-            # ids of another length move the places, so the digits may stand elsewhere in this one
-            return _Verdict(tuple(self._spans(piece)), verdict.meanings)
-        return verdict
+            spans = tuple(self._spans(shape))
+            self._by_shape[shape] = _ByDigits(spans) if spans else self._classify(_STAMP + piece)
+        return self._by_shape[shape]
 
     def _spans(self, piece: bytes) -> Iterator[tuple[int, int]]:
         """Where the real digits matter: never in the fraction of the time, with which the piece begins."""
@@ -204,23 +204,77 @@ class Scanner:
                 yield position, position + len(number)
                 position = piece.find(number, position + 1)
 
-    def _by_digits(
-        self, verdict: _Verdict, text: bytes, index: int, start: int, length: int
-    ) -> Meaning | None:
-        """What an entry means whose digits matter; ``start`` is where it goes on behind its time."""
-        entry = text[start - len(_STAMP) if index else 0 : start + length]
+    def _by_digits(self, verdict: _ByDigits, text: bytes, begin: int, start: int, end: int) -> Meaning | None:
+        """What the entry from ``begin`` to ``end`` means, which goes on at ``start`` behind its time."""
         if not verdict.spans:
-            return self._classify(entry)
+            return self._classify(text[begin:end])
         digits = tuple([text[first + start : last + start] for first, last in verdict.spans])
         if digits not in verdict.meanings:
             if len(verdict.meanings) > _REMEMBERED:
                 verdict.meanings.clear()
-            verdict.meanings[digits] = self._classify(entry)
+            verdict.meanings[digits] = self._classify(text[begin:end])
         return verdict.meanings[digits]
 
     def _classify(self, entry: bytes) -> Meaning | None:
         parsed = parse_entry(text_of(entry))
         return self._signatures.classify(parsed.level, parsed.body)
+
+    # -- what of it is told --------------------------------------------------------------------------------
+
+    def _tell(
+        self, text: bytes, pieces: list[bytes], starts: list[int], verdicts: list[_Verdict]
+    ) -> list[_Told]:
+        """Every loud entry; of the quiet ones each that is news, and then the newest before a loud one."""
+        told: list[_Told] = []
+        quiet: dict[Meaning, list[int]] = {}
+        """What has been told before: the number of its newest entry, and how many there were since."""
+        hasty: set[Meaning] = set()
+        """What of it must be told before the next failure."""
+        for index, verdict in compress(enumerate(verdicts), verdicts):
+            meaning = verdict
+            if isinstance(meaning, _ByDigits):
+                start = starts[index]
+                begin = start - len(_STAMP) if index else 0
+                meaning = self._by_digits(meaning, text, begin, start, start + len(pieces[index]))
+            if meaning is None:
+                continue
+            if (seen := quiet.get(meaning)) is not None:
+                seen[0] = index
+                seen[1] += 1
+            elif meaning.loud:
+                for other in hasty if meaning.fails else tuple(quiet):
+                    told.append(_newest(other, quiet))
+                hasty.clear()
+                told.append((index, meaning, 1))
+            elif (before := self._told.get(meaning.topic)) is not meaning:
+                if before in quiet:
+                    told.append(_newest(before, quiet))
+                    hasty.discard(before)
+                self._told[meaning.topic] = meaning
+                told.append((index, meaning, 1))
+            else:
+                quiet[meaning] = [index, 1]
+                if not meaning.patient:
+                    hasty.add(meaning)
+        told += [_newest(other, quiet) for other in tuple(quiet)]
+        told.sort()
+        return told
+
+    def _record(
+        self, batch: Batch, told: list[_Told], pieces: list[bytes], starts: list[int], when: float
+    ) -> float:
+        """Write the records of a batch; gives the time of the last one."""
+        text, minutes, append = batch.text, self._minutes, batch.records.append
+        for index, meaning, count in told:
+            start = starts[index]
+            begin = start - len(_STAMP) if index else 1
+            try:
+                when = minutes[text[begin : begin + 16]] + float(text[begin + 17 : begin + 24])
+            except (KeyError, ValueError):
+                stamp = self._when(text[begin : begin + 24]) if index else None
+                when = when if stamp is None else stamp
+            append((when, meaning, begin, start + len(pieces[index]), count))
+        return when
 
     def _when(self, entry: bytes) -> float | None:
         """The time of an entry, in seconds."""
@@ -251,19 +305,24 @@ class Scanner:
         scanned.entries += timed
 
 
-def _by_place(item: tuple[Meaning, list[int]]) -> int:
-    return item[1][0]
+def _newest(meaning: Meaning, quiet: dict[Meaning, list[int]]) -> _Told:
+    """Take a quiet meaning off the list."""
+    index, count = quiet.pop(meaning)
+    return index, meaning, count
 
 
-def _cut(text: bytes) -> tuple[list[bytes], list[int]]:
-    """The entries of a chunk with their digits masked, each from behind its time, and where each of these
-    begins."""
-    masked = text.translate(MASK)
-    pieces = masked.split(_MARK)
-    starts = list(accumulate([len(piece) + len(_MARK) for piece in pieces], initial=0))
-    if masked.count(_STAMP) != len(pieces) - 1:
-        return _mend(pieces, starts)
-    return pieces, starts
+def _without_ids(piece: bytes) -> bytes:
+    """A masked entry with every digit of its long ids as ``0``, the hexadecimal ones too.
+
+    No signature may look into an id (:mod:`analyzers.logs.patterns` refuses it)."""
+    hexed = piece.translate(_HEX_MASK)
+    for long_id in _IDS:
+        at = hexed.find(long_id)
+        while at >= 0:
+            behind = at + len(long_id)
+            piece = piece[:at] + long_id + piece[behind:]
+            at = hexed.find(long_id, behind)
+    return piece
 
 
 def _epoch(minute: bytes) -> float | None:
@@ -290,16 +349,21 @@ def _mend(pieces: list[bytes], starts: list[int]) -> tuple[list[bytes], list[int
 
 def _last_entry(text: bytes) -> int:
     """Where the last entry begins, looked for near the end first."""
-    tail = max(len(text) - (1 << 16), 0)
+    tail = max(len(text) - _STEP, 0)
     cut = text[tail:].translate(MASK).rfind(_MARK)
     return tail + cut if cut >= 0 else text.translate(MASK).rfind(_MARK)
 
 
-def _chunks(blocks: Iterable[bytes], scanned: Scanned) -> Iterator[bytes]:
+def _chunks(blocks: Iterable[bytes], scanned: Scanned, borders: Borders) -> Iterator[bytes]:
     """Whole entries, about a block at a time; each chunk begins with the line feed before its first entry."""
     pending = b"\n"
+    torn = borders.cut_before
     for block in blocks:
         pending += block
+        if torn:
+            begin = pending.translate(MASK).find(_MARK)
+            torn = begin < 0
+            pending = _blank(pending[:begin]) + pending[begin:] if begin >= 0 else _blank(pending)
         if len(pending) < BLOCK:
             continue
         cut = _last_entry(pending)
@@ -309,5 +373,13 @@ def _chunks(blocks: Iterable[bytes], scanned: Scanned) -> Iterator[bytes]:
         if len(pending) > _LONGEST:
             middle = pending[BLOCK:-BLOCK]
             scanned.dropped += len(middle)
-            pending = pending[:BLOCK] + b"\n" * middle.count(b"\n") + pending[-BLOCK:]
+            pending = pending[:BLOCK] + _blank(middle) + pending[-BLOCK:]
+    if borders.cut_behind:
+        cut = max(_last_entry(pending), 0)
+        pending = pending[:cut] + _blank(pending[cut:])
     yield pending
+
+
+def _blank(text: bytes) -> bytes:
+    """Its line feeds alone, so that the lines behind keep their numbers."""
+    return b"\n" * text.count(b"\n")

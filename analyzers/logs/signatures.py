@@ -102,7 +102,16 @@ class Meaning:
     fails: bool
     """Whether it is a failure or the symptom of one."""
     loud: bool
-    """Whether each entry counts by itself and in its place: a failure, a start, a stop."""
+    """Whether each entry counts by itself and in its place: a failure, a start, a stop, and a state whose
+    value stands in the entry."""
+    patient: bool
+    """Of what is not loud: whether its place among the failures tells nothing, since it speaks of no target
+    and no state."""
+
+    @property
+    def topic(self) -> Meaning | str:
+        """The aspect of the agent's state that it tells of; itself, where it tells of none."""
+        return self.state[0] if self.state else self
 
 
 def _meaning(signature: Signature, operation: Signature | None, leg: Leg | None, target: str) -> Meaning:
@@ -110,8 +119,9 @@ def _meaning(signature: Signature, operation: Signature | None, leg: Leg | None,
     state = signature.state or (operation.state if operation else None)
     area = _area(signature, operation, leg, target)
     fails = kind in (Kind.FAILURE, Kind.SYMPTOM)
-    loud = fails or kind in (Kind.START, Kind.STOP)
-    return Meaning(signature, operation, leg, target, kind, area, state, fails, loud)
+    loud = fails or kind in (Kind.START, Kind.STOP) or (state is not None and state[1].startswith("{"))
+    patient = not (target or state or signature.proves)
+    return Meaning(signature, operation, leg, target, kind, area, state, fails, loud, patient)
 
 
 def _area(signature: Signature, operation: Signature | None, leg: Leg | None, target: str) -> str:
