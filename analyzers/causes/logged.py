@@ -13,6 +13,7 @@ from analyzers.causes.rule import Finding, Told, rule
 from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, log_values, share, shares
 from analyzers.diagnosis import Confidence
 from analyzers.facts.endpoints import EndpointState
+from analyzers.facts.imds import ImdsState
 from analyzers.logs.model import Kind, Leg, Sighting
 
 SHARED = frozenset((
@@ -65,7 +66,9 @@ def echoes(case: Case, sighting: Sighting) -> bool:
 
 
 def answered_now(case: Case, sighting: Sighting) -> bool:
-    """Whether the endpoint that this failed towards was seen to answer since, on the same way."""
+    """Whether what this failed towards was seen to answer since, on the same way."""
+    if sighting.leg is Leg.IMDS and sighting.signature.startswith(("imds.", "net.")):
+        return case.imds is not None and case.imds.state is ImdsState.OK
     endpoint = case.endpoint(sighting.target) if sighting.target in SERVICES else None
     if endpoint is None:
         return False

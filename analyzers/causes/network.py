@@ -177,7 +177,7 @@ def accounted(case: Case, endpoint: Endpoint) -> bool:
     firewall = judged(case, endpoint)
     passed = firewall is not None and firewall.fate is Fate.PASS
     layers = case.facts.proxy.or_none()
-    no_other_way = layers is not None and layers.system is not None
+    no_other_way = layers is not None and layers.system is not None and not layers.elsewhere
     named = endpoint.resolve is not None and case.facts.hosts_file.or_none() is not None
     return passed and no_other_way and named
 

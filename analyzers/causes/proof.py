@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from analyzers.causes.case import Case
+from analyzers.causes.logged import answered_now
 from analyzers.causes.network import matters
 from analyzers.causes.tools import lines
 from analyzers.causes.versions import Change
@@ -19,10 +22,29 @@ def proof_of_health(case: Case) -> tuple[Citation, ...]:
     good answers count.  Without a log, a running agent that holds its channel is as good, if all answers.
     """
     failing = any(not s.vague for s in case.failures())
+    if unsettled(case) or (stale(case) and not holding(case)):
+        return ()
     old = case.has(Change.MGS) is False and not any(case.failures())
     if case.logs.last_good is not None and (case.connected or old):
         return _by_log(case)
     return () if failing or (case.logs.has_entries and _never_arrived(case)) else holding(case)
+
+
+def unsettled(case: Case) -> bool:
+    """Whether the agent complains of something, has not taken it back, and nothing shows that it is over."""
+    return any(s.supports and not s.vague and not answered_now(case, s) for s in case.failures())
+
+
+QUIET = timedelta(minutes=30)
+"""An agent that works reports its health every five minutes, in every version."""
+
+
+def stale(case: Case) -> bool:
+    """Whether the log ended long before it was collected, though this agent does not fall silent by itself."""
+    silence = case.logs.silence
+    return (
+        silence is not None and not silence.expected and silence.length is not None and silence.length > QUIET
+    )
 
 
 def _never_arrived(case: Case) -> bool:

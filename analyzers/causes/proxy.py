@@ -22,18 +22,24 @@ _BLOCKED = frozenset((
 ))  # fmt: skip
 
 
-def on_this_host(variable: ProxyVariable) -> bool:
+_UNTOLD = frozenset((EndpointState.UNKNOWN, EndpointState.CONNECTED))
+
+
+def on_this_host(case: Case, variable: ProxyVariable) -> bool:
     """Whether the proxy runs on the host itself, where it may well reach IMDS in the host's name."""
     url = parse_proxy_url(variable.value)
     ip = address(url.host) if url else None
-    return url is not None and (url.host == "localhost" or (ip is not None and ip.is_loopback))
+    own = case.facts.addresses.or_none()
+    if url is None or ip is None:
+        return url is not None and url.host == "localhost"
+    return ip.is_loopback or (own is not None and own.owner(ip) is not None)
 
 
 @rule("proxy-no-noproxy-imds", "proxy", "logs")
 def imds_by_proxy(case: Case) -> Iterator[Told]:
     """Requests to the metadata service go through the agent's proxy."""
     variable = case.proxy.imds if case.proxy is not None else None
-    if variable is None or not needed(case) or on_this_host(variable):
+    if variable is None or not needed(case) or on_this_host(case, variable):
         return
     values = {"proxy": variable.value}
     imds, logged = case.imds, case.logs.identity
@@ -68,8 +74,10 @@ def imds_by_proxy(case: Case) -> Iterator[Told]:
             values=values,
         )
     elif case.identity == "EC2" or not case.logs.has_entries:
+        # An identity that came by another machine's proxy is that machine's, unless it was seen to be ours.
+        same = imds is not None and imds.instance_id is not None and imds.instance_id == logged
         yield Finding(
-            "proxy-no-noproxy-imds", LIKELY if imds is None else POSSIBLE, lines(variable.at), values=values
+            "proxy-no-noproxy-imds", POSSIBLE if same else LIKELY, lines(variable.at), values=values
         )
 
 
@@ -85,9 +93,18 @@ def not_for_the_service(case: Case) -> Iterator[Told]:
     if layers is None or case.proxied or not case.endpoints:
         return
     failing = [e for e in case.endpoints.values() if e.state in _BLOCKED]
+    reached = [e for e in case.endpoints.values() if e.state not in _BLOCKED | _UNTOLD]
     elsewhere = next((v for v in layers.elsewhere if v.value), None)
-    if elsewhere is None or len(failing) < len(case.endpoints):
+    served = next(
+        (e.proxied for e in case.endpoints.values() if e.proxied is not None and e.proxied.ok), None
+    )
+    if reached or not failing or (elsewhere is None and served is None):
         return
+    if elsewhere is None and served is not None:
+        values = {**endpoint_values(failing[0]), "proxy": served.proxy, "layer": "another place"}
+        yield Finding("proxy-missing-or-wrong-layer", CERTAIN, lines(served.at), values=values)
+        return
+    assert elsewhere is not None  # noqa: S101  or the rule has ended
     shown = (failing[0].shown_by,) if failing[0].shown_by else ()
     values = {**endpoint_values(failing[0]), "proxy": elsewhere.value, "layer": elsewhere.origin}
     yield Finding("proxy-missing-or-wrong-layer", CERTAIN, lines(elsewhere.at, *shown), values=values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from ipaddress import ip_address
+from itertools import chain
 
 from analyzers.causes.case import Case
 from analyzers.diagnosis import Citation, Confidence
@@ -98,8 +99,9 @@ def user_of(arn: str) -> str | None:
 
 
 def first_address(endpoint: Endpoint) -> IPAddress | None:
-    """The address that the host itself would connect to."""
-    return next(iter(endpoint.addresses), None)
+    """The address that the host itself would connect to, or did."""
+    tried = (attempt.address for attempt in endpoint.tcp if attempt.address is not None)
+    return next(chain(endpoint.addresses, tried), None)
 
 
 def as_address(text: str | None) -> IPAddress | None:

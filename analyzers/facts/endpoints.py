@@ -432,8 +432,8 @@ def _judge_dns(endpoint: Endpoint, resolvers: Resolvers | None) -> tuple[DnsStat
         return DnsState.OK, resolve.at
     if resolve is None and not endpoint.dns:
         return DnsState.UNKNOWN, None
-    if resolvers is not None and not resolvers.nameservers:
-        return DnsState.NO_RESOLVER, resolve.at if resolve else None
+    if resolve is not None and resolvers is not None and not resolvers.nameservers:
+        return DnsState.NO_RESOLVER, resolve.at
     direct = _judge_direct(endpoint.dns)
     if direct is not None and (direct[0] is not DnsState.OK or resolve is None):
         return direct

@@ -251,6 +251,8 @@ def _judge(answers: Mapping[str, ImdsAnswer], expected_id: str | None) -> tuple[
     asked = answers.get("instance-id")
     if token is None and asked is None:
         return _state_of(first), first, ""
+    if token is None and asked is not None and not asked.answered:
+        return _state_of(asked), asked, ""
     if asked is not None and not asked.ok:
         return ImdsState.PARTIAL, asked, "a token is had, but the instance id is not"
     return ImdsState.OK, asked or first, ""
