@@ -213,7 +213,9 @@ def _imds(imds: Imds) -> Iterator[Stage]:
 
 
 def _took(answer: ImdsAnswer) -> str:
-    return "connected" + (f", {answer.connect_s * 1000:.0f} ms" if answer.connect_s is not None else "")
+    return "connected" + (
+        f", {answer.connect_s * 1000:.0f}\N{NO-BREAK SPACE}ms" if answer.connect_s is not None else ""
+    )
 
 
 def _endpoint(endpoint: Endpoint, *, proxied: bool) -> Iterator[Stage]:
@@ -243,12 +245,14 @@ def _tried(answers: Iterable[HttpAnswer]) -> list[HttpAnswer]:
 
 
 def _ms(outcome: str, ms: float | None) -> str:
-    return f"{outcome}, {ms:.0f} ms" if outcome == "connected" and ms is not None else outcome
+    return (
+        f"{outcome}, {ms:.0f}\N{NO-BREAK SPACE}ms" if outcome == "connected" and ms is not None else outcome
+    )
 
 
 def _certificate(tls: TlsHandshake) -> str:
-    parts = (tls.outcome, tls.protocol, tls.verify if tls.outcome != "ok" else "", tls.issuer)
-    return ", ".join(part for part in parts if part)
+    parts = (tls.protocol, tls.issuer) if tls.outcome == "ok" else (tls.outcome, tls.verify, tls.issuer)
+    return ", ".join(part for part in parts if part) or tls.outcome
 
 
 def _answered(answer: HttpAnswer) -> str:

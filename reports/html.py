@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from analyzers.diagnosis import Citation, Diagnosis, Owner, RootCause, Step, Verdict
+from analyzers.diagnosis import Citation, Diagnosis, Excluded, Owner, RootCause, Step, Verdict
 from analyzers.text import say
 from collector.evidence import Evidence, Status
 from collector.target import HostKeyChecking
@@ -80,6 +80,7 @@ def _render(
         next_step=_next_step(diagnosis, evidence, first),
         picture=draw(diagnosis.subject.name, diagnosis.path) if _is_seen(diagnosis) else None,
         timeline=timeline(diagnosis, evidence, caps.items * 2),
+        excluded=_alike(diagnosis.excluded),
         collected=collected,
         lasting=between(first.since if first else None, collected),
         not_read=[result for result in manifest.probes if result.status is not Status.OK],
@@ -96,8 +97,16 @@ def _next_step(diagnosis: Diagnosis, evidence: Evidence, first: RootCause | None
         return first.remedy[0]
     failure = evidence.manifest.failure
     if diagnosis.verdict is Verdict.NOT_REACHED and failure:
-        return Step(say("{try_next}", try_next=failure.try_next), where=Owner.OPERATOR)
+        return Step(say("To try: {advice}", advice=failure.try_next), where=Owner.OPERATOR)
     return diagnosis.next_look
+
+
+def _alike(excluded: Sequence[Excluded]) -> list[list[Excluded]]:
+    """Causes that the same reason rules out, to be told in one breath."""
+    groups: dict[str, list[Excluded]] = {}
+    for one in excluded:
+        groups.setdefault(str(one.reason), []).append(one)
+    return list(groups.values())
 
 
 def _is_seen(diagnosis: Diagnosis) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analyzers.diagnosis import Confidence, Owner, Verdict
+from analyzers.diagnosis import Confidence, Judgement, Owner, Verdict
 from analyzers.text import Message, say
 from collector.errors import FailureKind
 from collector.evidence import Status
@@ -98,6 +98,46 @@ EVENTS = {
     "retry": say("Next retry"),
     "collected": say("Collected"),
 }
+
+JUDGEMENTS = {
+    Judgement.GOOD: say("as it should be"),
+    Judgement.BAD: say("not as it should be"),
+    Judgement.NEUTRAL: say("says nothing"),
+}
+JUDGEMENT_MARKS = {Judgement.GOOD: "ok", Judgement.BAD: "failed", Judgement.NEUTRAL: "unused"}
+
+PURPOSES = {
+    "default": say("Default route"),
+    "imds": say("Instance metadata"),
+    "ssm": say("Systems Manager"),
+    "ssmmessages": say("Message channel"),
+    "ec2messages": say("Older message channel"),
+}
+
+LAYERS = {
+    "process": say("Running agent"),
+    "unit": say("Agent's service unit"),
+    "system": say("System's shells"),
+    "login": say("Our login"),
+}
+
+STAGES = {
+    "dns": say("Name"),
+    "tcp": say("Connection"),
+    "tls": say("Certificate"),
+    "http": say("Answer"),
+    "proxy": say("By proxy"),
+}
+STAGES_EXPECTED = {
+    "dns": say("expected: an address"),
+    "tcp": say("expected: connected"),
+    "tls": say("expected: trusted, Amazon's"),
+    "http": say("expected: AWS answers"),
+    "proxy": say("expected: AWS answers"),
+}
+
+OPINION_MARKS = {"Success": "ok", "Failed": "failed", "Skipped": "unused"}
+"""By the words of ``ssm-cli``."""
 
 
 def word(words: dict[str, Message], key: str) -> Message:

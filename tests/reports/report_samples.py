@@ -7,13 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 from analyzers.diagnosis import (
     AgentFacts,
+    Attempt,
     Citation,
     Confidence,
     Diagnosis,
     Excluded,
     Hop,
+    Judgement,
+    Opinion,
     Owner,
+    ProxyRow,
     RootCause,
+    RouteRow,
+    Stage,
     Step,
     Symptom,
     TimelineEvent,
@@ -127,6 +133,25 @@ ONLINE = Step(
         "  --filters Key=InstanceIds,Values=i-0a1b2c3d4e5f60718 --query 'InstanceInformationList[].PingStatus'",
     ),
     Owner.IAM,
+)
+
+
+GOOD, BAD, NEUTRAL = Judgement.GOOD, Judgement.BAD, Judgement.NEUTRAL
+ANSWERING = (
+    Stage("dns", "10.20.4.11", GOOD),
+    Stage("tcp", "connected, 1 ms", GOOD),
+    Stage("tls", "TLSv1.3, C = US, O = Amazon, CN = Amazon RSA 2048 M01", GOOD),
+    Stage("http", "HTTP 400", GOOD),
+)
+OPINIONS = (
+    Opinion("EC2 IMDS", "Failed", "Failed to query IMDS: instance id request timeout"),
+    Opinion(
+        "Connectivity to ssm endpoint",
+        "Success",
+        "ssm.ap-northeast-2.amazonaws.com is reachable",
+        say("It only opens a TCP connection; here the request itself fails ({state}).", state="timeout"),
+    ),
+    Opinion("AWS Credentials", "Skipped", "", say("Skipped is not a pass: it was not looked at.")),
 )
 
 
@@ -264,6 +289,25 @@ def imds_no_route(name: str = "web-03") -> tuple[Diagnosis, Evidence]:
         clock_skew=timedelta(seconds=0.4),
         last_good=at(4, 7, 9),
         rules=RULES,
+        second_opinion=OPINIONS,
+        routes=(
+            RouteRow(
+                "default", "default", "", "via 10.20.3.1 dev ens5", BAD, say("There is no default route.")
+            ),
+            RouteRow(
+                "imds",
+                "169.254.169.254",
+                "RTNETLINK answers: Network is unreachable",
+                "via 10.20.3.1 dev ens5",
+                BAD,
+                say("The kernel knows no way there."),
+            ),
+            RouteRow("ssm", "10.20.3.99", "10.20.3.99 dev ens5 src 10.20.3.17", "", GOOD),
+        ),
+        attempts=(
+            Attempt("imds", "169.254.169.254", (Stage("tcp", "no-route", BAD),)),
+            Attempt("ssm", ENDPOINTS[0].name, (Stage("dns", "timeout", BAD),)),
+        ),
     )
     return diagnosis, evidence(name)
 
@@ -329,6 +373,30 @@ def proxy_no_noproxy(name: str = "batch-11") -> tuple[Diagnosis, Evidence]:
         agent=AGENT,
         utc_offset=timedelta(),
         rules=RULES,
+        proxies=(
+            ProxyRow(
+                "process",
+                "http_proxy",
+                "http://***@proxy.example.net:3128",
+                "pid 812 /usr/bin/amazon-ssm-agent",
+            ),
+            ProxyRow(
+                "process",
+                "no_proxy",
+                "",
+                "pid 812 /usr/bin/amazon-ssm-agent",
+                "169.254.169.254",
+                BAD,
+                say("Requests for instance metadata go to the proxy."),
+            ),
+            ProxyRow(
+                "login", "https_proxy", "http://other:8080", "login", "", NEUTRAL, say("Only shells see it.")
+            ),
+        ),
+        attempts=tuple(
+            Attempt(hop.name.split(".")[0], hop.name, (*ANSWERING, Stage("proxy", "HTTP 400", GOOD)))
+            for hop in ENDPOINTS
+        ),
     )
     return diagnosis, evidence(name, checking=HostKeyChecking.OFF)
 
