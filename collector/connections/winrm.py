@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _UTF8 = 65001
+_IDLE = "PT180S"
+"""When the host itself deletes a shell that nobody uses, such as one whose id never reached us."""
 _MAX_SEND = 90_000
 """Bytes of standard input in one message: with base64 and envelope below the 150 KiB of older hosts."""
 _BUSY_WAIT_S = 0.5
@@ -151,9 +153,7 @@ class WinrmConnection:
         """
         try:
             self._login = self._log_in(deadline)
-            self._shell = self._ask(
-                "logging in", deadline, lambda protocol: protocol.open_shell(noprofile=True, codepage=_UTF8)
-            )
+            self._shell = self._ask("logging in", deadline, _open_shell)
         except BaseException:
             self.close()
             raise
@@ -283,6 +283,10 @@ class WinrmConnection:
     def _hang_up(self) -> None:
         if self._login is not None:
             self._login.close()
+
+
+def _open_shell(protocol: Protocol) -> str:
+    return protocol.open_shell(noprofile=True, codepage=_UTF8, idle_timeout=_IDLE)
 
 
 class _Login:

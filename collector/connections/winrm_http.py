@@ -14,7 +14,7 @@ import hashlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import requests
@@ -29,8 +29,6 @@ from collector.connections.winrm_options import WinrmOptions
 
 _MAX_ANSWER = 16 << 20
 """Bytes of one HTTP answer.  WinRM's are held to the envelope that we ask for, 150 KiB; a proxy's are not."""
-_CHUNK = 64 * 1024
-_UNAUTHORIZED = 401
 
 Dial = Callable[[], socket.socket]
 """Gives a connected socket, or raises ``ConnectionFailed``."""
@@ -107,26 +105,22 @@ class WireAdapter(HTTPAdapter):
         """As Requests does, but never more than a bounded answer, and note who answers."""
         response = super().send(request, *args, **kwargs)
         self._wire.server = self._wire.server or response.headers.get("Server", "")[:200]
-        if response.status_code == _UNAUTHORIZED:
-            # Channel binding looks at the socket through the answer, which lets go of it when it is read.
-            _check(int(response.headers.get("Content-Length") or _MAX_ANSWER + 1), response)
-        else:
-            _read(response)
+        response.iter_content = _bounded(response.iter_content)  # type: ignore[method-assign]  # reads the body
         return response
 
 
-def _read(response: requests.Response) -> None:
-    body = bytearray()
-    for chunk in response.iter_content(_CHUNK):
-        body += chunk
-        _check(len(body), response)
-    response._content = bytes(body)  # where Requests itself keeps what it has read
+def _bounded(read: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """``read``, which gives a body piece by piece, until it is too much."""
 
+    def read_some(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        length = 0
+        for chunk in read(*args, **kwargs):
+            length += len(chunk)
+            if length > _MAX_ANSWER:
+                raise ValueError(f"an answer of more than {_MAX_ANSWER >> 20} MiB")
+            yield chunk
 
-def _check(length: int, response: requests.Response) -> None:
-    if length > _MAX_ANSWER:
-        response.close()
-        raise ValueError(f"an answer of more than {_MAX_ANSWER >> 20} MiB")
+    return read_some
 
 
 def _pools(wire: Wire, *, through_proxy: bool = False) -> dict[str, type[urllib3.HTTPConnectionPool]]:

@@ -120,7 +120,7 @@ def parse(data: bytes) -> Request:
         resource=text("w:ResourceURI"),
         body=body,
         shell_id=selectors.get("ShellId", ""),
-        timeout_s=_seconds(text("w:OperationTimeout", "PT60S")),
+        timeout_s=seconds(text("w:OperationTimeout"), 60.0),
         max_envelope=int(text("w:MaxEnvelopeSize", "153600")),
         options={
             node.get("Name", ""): (node.text or "").strip()
@@ -202,9 +202,10 @@ def _envelope(relates_to: str, action: str, body: str, activity: bool) -> bytes:
     ).encode()
 
 
-def _seconds(duration: str) -> float:
-    found = _DURATION.fullmatch(duration)
-    if found is None:
-        return 60.0
-    hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return hours * 3600 + minutes * 60 + seconds
+def seconds(duration: str, default: float) -> float:
+    """A duration of XML Schema (``PT1M30S``) in seconds; ``default`` where there is none."""
+    found = _DURATION.fullmatch(duration.strip())
+    if found is None or not any(found.groups()):
+        return default
+    hours, minutes, rest = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + rest

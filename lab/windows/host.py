@@ -71,6 +71,7 @@ class WindowsHost:
         self.setup = setup
         self.faults = Faults.of(faults)
         self.unknown: list[str] = []
+        self.connections = 0
         self.logins = 0
         """How many TCP connections have logged in."""
         self.rejected = 0
@@ -130,6 +131,7 @@ class _Server(ThreadingHTTPServer):
     def finish_request(self, request: object, client_address: object) -> None:
         """In the connection's own thread: the TLS handshake of one client holds up no other."""
         assert isinstance(request, socket.socket)
+        self.host.connections += 1
         with contextlib.suppress(OSError):  # a client that goes away, or does not like our certificate
             request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
@@ -263,9 +265,8 @@ class _Handler(BaseHTTPRequestHandler):
         if name == "Create":
             shell_id = shells.create(request, self.login.user)
             client = str(self.client_address[0])
-            body = envelopes.created(
-                request, self.host.url, shell_id, self.login.user, client, shells.idle_timeout_s
-            )
+            idle_s = shells.idle_timeout(request)
+            body = envelopes.created(request, self.host.url, shell_id, self.login.user, client, idle_s)
             return f"{TRANSFER}/CreateResponse", body
         if name == "Delete":
             shells.delete(request)

@@ -19,6 +19,7 @@ from lab.windows.envelopes import (
     find,
     find_text,
     new_id,
+    seconds,
 )
 from lab.windows.powershell import Answer, Shell, UnknownScript
 
@@ -51,6 +52,8 @@ class OpenShell:
     owner: str
     codepage: int
     used_at: float
+    idle_timeout_s: float
+    """As the client asked, or the host's own."""
     commands: dict[str, Command] = field(default_factory=dict)
 
 
@@ -75,9 +78,14 @@ class Shells:
                 raise QUOTA
             shell_id = new_id()
             codepage = int(request.options.get("WINRS_CODEPAGE", "437"))
-            self.open[shell_id] = OpenShell(owner, codepage, time.monotonic())
+            idle_s = self.idle_timeout(request)
+            self.open[shell_id] = OpenShell(owner, codepage, time.monotonic(), idle_s)
             self.made += 1
             return shell_id
+
+    def idle_timeout(self, request: Request) -> float:
+        """How long a shell that ``request`` makes may be idle, in seconds."""
+        return seconds(find_text(request, "rsp:Shell/rsp:IdleTimeOut"), self.idle_timeout_s)
 
     def start(self, request: Request) -> str:
         """A new command's id."""
@@ -189,8 +197,8 @@ class Shells:
         return command
 
     def _expire(self) -> None:
-        oldest = time.monotonic() - self.idle_timeout_s
-        for shell_id in [key for key, shell in self.open.items() if shell.used_at < oldest]:
+        now = time.monotonic()
+        for shell_id in [k for k, shell in self.open.items() if shell.used_at + shell.idle_timeout_s < now]:
             del self.open[shell_id]
 
 
