@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from analyzers.causes import every_rule
-from analyzers.causes.catalogue import Catalogue, CauseText, catalogue
+from analyzers.causes.catalogue import WINDOWS, Catalogue, CauseText, StepText, catalogue
 from analyzers.causes.rule import OURS
 from analyzers.causes.texts import steps
 from analyzers.diagnosis import Owner, Step
@@ -57,10 +57,18 @@ def _explanation(text: CauseText) -> Explanation:
     own = [r for r in every_rule() if r.slug == text.slug]
     rules = tuple(r.name if r.origin == OURS else f"{r.name} ({r.origin})" for r in own)
     title, what, seen = (say(_plain(words)) for words in (text.title, text.what, text.seen))
-    mend, verify = steps(text.mend, _everything), steps(text.verify, _everything)
+    mend, verify = _every_step(text.mend), _every_step(text.verify)
     return Explanation(
         text.slug, text.family, title, what, seen, text.owner, mend, verify, text.explains, rules
     )
+
+
+def _every_step(told: tuple[StepText, ...]) -> tuple[Step, ...]:
+    """The steps of every platform, those for Windows behind the others and marked."""
+    windows = tuple(step for step in told if WINDOWS in step.needs)
+    own = steps(tuple(step for step in told if step not in windows), _everything)
+    marked = (replace(s, text=say("On Windows: {step}", step=s.text)) for s in steps(windows, _everything))
+    return (*own, *marked)
 
 
 class _Gaps(dict[str, str]):

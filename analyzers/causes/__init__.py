@@ -33,9 +33,13 @@ def built_in() -> tuple[Rule, ...]:
         proxy,
         service,
         tls,
+        windows,
     )
 
-    modules = (agent, config, host, imds, proxy, network, dns, tls, identity, hybrid, service, logged)
+    modules = (
+        *(agent, config, host, windows, imds, proxy, network, dns, tls),
+        *(identity, hybrid, service, logged),
+    )
     return tuple(rule for module in modules for rule in rules_of(module))
 
 

@@ -164,6 +164,7 @@ class Case:
             "account": self.imds.account if self.imds else None,
             "unit": self.unit.name if self.unit and self.unit.exists else UNIT,
             **self._network,
+            "windows": "yes" if self.windows else None,
         }
         unit = found["unit"]
         found["dropin"] = f"/etc/systemd/system/{unit}.d/proxy.conf"

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from string import Formatter
 
-from analyzers.causes.catalogue import StepText
+from analyzers.causes.catalogue import WINDOWS, StepText
 from analyzers.diagnosis import Step
 from analyzers.text import Message, say
 
@@ -32,9 +32,15 @@ def steps(texts: tuple[StepText, ...], values: Mapping[str, str]) -> tuple[Step,
     """
     return tuple(
         Step(message(text.text, values), tuple(_line(line, values) for line in text.lines), text.where)
-        for text in texts
+        for text in _for_this_host(texts, values)
         if all(values.get(need) for need in text.needs)
     )
+
+
+def _for_this_host(texts: tuple[StepText, ...], values: Mapping[str, str]) -> tuple[StepText, ...]:
+    """On Windows those of the steps that are for Windows, if there are any."""
+    windows = tuple(text for text in texts if WINDOWS in text.needs)
+    return windows if values.get(WINDOWS) and windows else texts
 
 
 def _line(template: str, values: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ known stays visible as ``<gap>`` for the reader to fill in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
@@ -21,6 +21,8 @@ FAMILIES = (
     "verdict",
 )  # fmt: skip
 """The files, in the order in which ``explain`` lists them."""
+WINDOWS = "windows"
+"""A value that only a Windows host has.  Steps that need it take the place there of those that do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +88,27 @@ class Catalogue:
 @cache
 def catalogue() -> Catalogue:
     """The texts that come with ssm-triage (read once per process; they never change)."""
-    return Catalogue({text.slug: text for family in FAMILIES for text in _read(family)})
+    texts = (cause_text(slug, family, entry) for family in FAMILIES for slug, entry in _read(family).items())
+    windows = _read("windows")
+    return Catalogue({text.slug: _with_windows(text, windows.get(text.slug, {})) for text in texts})
 
 
-def _read(family: str) -> Iterator[CauseText]:
+def _read(family: str) -> dict[str, dict[str, Any]]:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     source = files(__name__).joinpath(f"{family}.yaml").read_text("utf-8")
     entries: dict[str, dict[str, Any]] = yaml.load(source, Loader=loader)  # noqa: S506  a safe loader, our own file
-    for slug, entry in entries.items():
-        yield cause_text(slug, family, entry)
+    return entries
+
+
+def _with_windows(text: CauseText, entry: Mapping[str, Any]) -> CauseText:
+    """A text with the steps that take the place of its own on a Windows host."""
+    mend, verify = (
+        tuple(replace(step, needs=(*step.needs, WINDOWS)) for step in _steps(entry.get(key, ())))
+        for key in ("mend", "verify")
+    )
+    return replace(text, mend=text.mend + mend, verify=text.verify + verify)
 
 
 def cause_text(slug: str, family: str, entry: Mapping[str, Any]) -> CauseText:
