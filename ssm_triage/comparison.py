@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from analyzers.diagnosis import Diagnosis, RootCause
 from collector.evidence import Evidence, ProbeResult, Status
-from ssm_triage.volatile import IGNORED, Own, masked, own_values
+from ssm_triage.volatile import IGNORED, RETOLD, Own, masked, own_values
 
 
 class Fate(StrEnum):
@@ -88,6 +88,8 @@ def compare(before: Side, after: Side) -> Comparison:
     owns = (None, None) if one_host else (own_values(before.evidence), own_values(after.evidence))
     changed, alike, not_compared = [], [], []
     for probe in _probes(before.evidence, after.evidence):
+        if probe in RETOLD:
+            continue
         pair = before.evidence.probe(probe), after.evidence.probe(probe)
         if probe in IGNORED or (Status.SKIPPED in (pair[0].status, pair[1].status)):
             not_compared.append(probe)
@@ -129,15 +131,16 @@ def _causes(before: Diagnosis, after: Diagnosis) -> Iterator[CauseChange]:
 def _values(before: Diagnosis, after: Diagnosis) -> Iterator[ValueChange]:
     old, new = _said(before), _said(after)
     for what in dict.fromkeys((*old, *new)):
-        first, second = old.get(what, "not known"), new.get(what, "not known")
+        first, second = old.get(what, "-"), new.get(what, "-")
         if first != second:
             yield ValueChange(what, first, second)
 
 
 def _said(diagnosis: Diagnosis) -> dict[str, str]:
     agent = diagnosis.agent
-    said = {"agent version": agent.version or "not known", "agent": agent.state or "not known"}
-    return said | {f"{hop.kind} {hop.name}" if hop.name else hop.kind: hop.state for hop in diagnosis.path}
+    said = {"agent version": agent.version or "-", "agent": agent.state or "-"}
+    said |= {f"{hop.kind} {hop.name}".strip(): hop.state for hop in diagnosis.path}
+    return said | {f"ssm-cli: {row.check}": row.status for row in diagnosis.second_opinion}
 
 
 def _probe_change(

@@ -7,8 +7,7 @@ addresses) only where two hosts are compared: on one and the same host, a change
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from ipaddress import ip_address
+from collections.abc import Iterable, Iterator
 
 from collector.evidence import Evidence
 from collector.evidence.records import parse_records
@@ -32,6 +31,8 @@ _COMMON = (
     (re.compile(r"\bcounter packets \d+ bytes \d+"), "counter"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "(uuid)"),
 )  # fmt: skip
+_USED = (re.compile(r" +\d+ +\d+ +(\d+%)"), r" (n) \1")
+_LISTED = (re.compile(r"(?m)^([-dlrwxsStT]{10}\S* +\d+ +\S+ +\S+ +)\d+ |^total \d+$"), r"\1(size) ")
 _OF_A_PROBE = {
     "processes": ((re.compile(r"(?m)^(\S+) +\d+ +(\d+) "), r"\1 (pid) (pid) "),),
     "sockets": (
@@ -40,13 +41,17 @@ _OF_A_PROBE = {
         (re.compile(r"(?m)^(\S+ +)\d+ +\d+ "), r"\1"),
     ),
     "neighbours": ((re.compile(r"\b(REACHABLE|STALE|DELAY|PROBE)\b"), "(reachable)"),),
-    "disk-space": ((re.compile(r" +\d+ +\d+ +(\d+%)"), r" (n) \1"),),
-    "disk-inodes": ((re.compile(r" +\d+ +\d+ +(\d+%)"), r" (n) \1"),),
-    "agent-files": ((re.compile(r"(?m)^([-dlrwxsStT]{10}\S* +\d+ +\S+ +\S+ +)\d+ "), r"\1(size) "),),
-    "update": ((re.compile(r"(?m)^([-dlrwxsStT]{10}\S* +\d+ +\S+ +\S+ +)\d+ "), r"\1(size) "),),
+    "disk-space": ((re.compile(r" +\d+ +\d+ +(?:\d|[1-8]\d)%"), " (below 90%)"), _USED),
+    "disk-inodes": ((re.compile(r" +\d+ +\d+ +(?:\d|[1-8]\d)%"), " (below 90%)"), _USED),
+    "agent-files": (_LISTED,),
+    "update": (_LISTED,),
 }
+_HEAD = re.compile(r"\[(.+)\]|# (\S.*)")
+_UNORDERED = frozenset({"sockets", "processes", "neighbours"})
 IGNORED = frozenset({"clock", "memory", "journal"})
 """Probes that never say the same twice."""
+RETOLD = frozenset({"ssm-cli"})
+"""Probes whose answer the diagnosis repeats, row by row."""
 
 
 def masked(probe: str, text: str, own: Own | None = None) -> list[str]:
@@ -57,7 +62,18 @@ def masked(probe: str, text: str, own: Own | None = None) -> list[str]:
         text = pattern.sub(name, text)
     if own is not None:
         text = own.mask(text)
-    return [re.sub(r"\s+", " ", line).strip() for line in text.splitlines() if line.strip()]
+    lines = list(_in_place(re.sub(r"\s+", " ", line).strip() for line in text.splitlines()))
+    return sorted(set(lines)) if probe in _UNORDERED else lines
+
+
+def _in_place(lines: Iterable[str]) -> Iterator[str]:
+    """Each line of a record or a section behind its name: ``[token] http=200``."""
+    place = ""
+    for line in lines:
+        if head := _HEAD.fullmatch(line):
+            place = f"[{head[1] or head[2]}] "
+        elif line:
+            yield place + line
 
 
 class Own:
@@ -66,7 +82,7 @@ class Own:
     def __init__(self, names: dict[str, str]) -> None:
         self._names = names
         longest_first = sorted(map(re.escape, names), key=len, reverse=True)
-        self._pattern = re.compile(rf"(?<![\w.]|\w-)(?:{'|'.join(longest_first)})(?![\w]|[.-]\w)")
+        self._pattern = re.compile(rf"(?<![\w.])(?<!\w-)(?:{'|'.join(longest_first)})(?![\w]|[.-]\w)")
 
     def mask(self, text: str) -> str:
         """``text`` with this host's own values masked."""
@@ -81,9 +97,8 @@ def own_values(evidence: Evidence) -> Own:
     names |= dict.fromkeys(_found(r"\bm?i-[0-9a-f]{8,17}\b", _identity(evidence)), "(own id)")
     addresses = _text(evidence, "addresses")
     names |= dict.fromkeys(_found(r"(?<=link/ether )\S+", addresses), "(own mac)")
-    for own in (*_found(r"(?<=inet )[\d.]+", addresses), *_found(r"(?<=inet6 )[\da-f:]+", addresses)):
-        if not ip_address(own).is_loopback:
-            names[own] = "(own address)"
+    own = _found(r"(?<=inet )(?!127\.)[\d.]+|(?<=inet6 )(?!::1/)[\da-f:]+", addresses)
+    names |= dict.fromkeys(own, "(own address)")
     return Own({name: shown for name, shown in names.items() if len(name) > 1})
 
 
@@ -95,7 +110,9 @@ def _identity(evidence: Evidence) -> str:
         if record.name in ("instance-id", "v1", "document")
     ]
     told = [evidence.manifest.subject.instance_id or "", _text(evidence, "registration")]
-    return "\n".join((*bodies, *told, _text(evidence, "virtualization")))
+    return "\n".join(
+        (*bodies, *told, *(_text(evidence, probe) for probe in ("virtualization", "identity-config")))
+    )
 
 
 def _found(pattern: str, text: str) -> Iterable[str]:
