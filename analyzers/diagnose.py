@@ -31,6 +31,7 @@ from analyzers.diagnosis import (
 )
 from analyzers.explain import texts
 from analyzers.facts import Facts
+from analyzers.fleet import traits
 from analyzers.graph import Folding, Root, fold
 from analyzers.looks import next_look
 from analyzers.opinion import second_opinion
@@ -112,6 +113,7 @@ def judge(case: Case, rules: Iterable[Rule], catalogue: Catalogue) -> Diagnosis:
         routes=tables.routes(case),
         proxies=tables.proxies(case),
         attempts=tables.attempts(case),
+        traits=traits(case),
     )
 
 

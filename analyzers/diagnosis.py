@@ -235,6 +235,15 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Trait:
+    """Something that this host may have in common with others of its sweep."""
+
+    kind: str
+    """``subnet``, ``image``, ``role``, ``account``, ``region``, ``zone``, ``type``, ``system``, ``version``."""
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The verdict on one host."""
 
@@ -272,3 +281,5 @@ class Diagnosis:
     """Every proxy variable that is set anywhere, the agent's own first."""
     attempts: tuple[Attempt, ...] = ()
     """What the host itself tried to reach, and how far each attempt came."""
+    traits: tuple[Trait, ...] = ()
+    """What may set this host apart from others, or make it like them; see ``analyzers.fleet``."""

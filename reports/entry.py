@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from analyzers.diagnosis import Confidence, Diagnosis, Owner, Verdict
+from analyzers.diagnosis import Confidence, Diagnosis, Owner, Trait, Verdict
+from analyzers.fleet import Member, shared
 from analyzers.text import Message
 from collector.errors import FailureKind
 from collector.evidence import Evidence
@@ -15,6 +16,7 @@ from reports.clean import one_line
 
 _WORST_FIRST = (Verdict.BROKEN, Verdict.UNKNOWN, Verdict.NOT_REACHED, Verdict.HEALTHY)
 _SUREST_FIRST = tuple(Confidence)
+_TRAITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Entry:
     instance_id: str = ""
     region: str = ""
     agent_version: str = ""
+    traits: tuple[Trait, ...] = ()
+    """What it may share with others; hostile text still."""
 
     @property
     def label(self) -> str:
@@ -73,6 +77,7 @@ def entry_of(diagnosis: Diagnosis, evidence: Evidence, href: str = "") -> Entry:
         instance_id=one_line(diagnosis.agent.identity or subject.instance_id or "", 100),
         region=one_line(subject.region or "", 100),
         agent_version=one_line(diagnosis.agent.version or "", 100),
+        traits=tuple(Trait(trait.kind, one_line(trait.value, 100)) for trait in diagnosis.traits[:_TRAITS]),
     )
 
 
@@ -137,6 +142,16 @@ def by_cause(entries: Iterable[Entry]) -> list[Count]:
     counts = Counter((entry.verdict, entry.label, entry.owner) for entry in entries)
     found = [Count(*key, hosts) for key, hosts in counts.items()]
     return sorted(found, key=lambda count: (_WORST_FIRST.index(count.verdict), -count.hosts, count.label))
+
+
+def in_common(entries: Iterable[Entry]) -> list[Message]:
+    """What hosts of the sweep share, one sentence each."""
+    members = (
+        Member(entry.label if entry.cause else "", entry.traits, entry.since)
+        for entry in entries
+        if entry.verdict is not Verdict.NOT_REACHED
+    )
+    return [one.sentence for one in shared(members)]
 
 
 def by_owner(entries: Iterable[Entry]) -> dict[Owner, int]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from analyzers.text import Message
-from reports.entry import Entry, by_cause, by_owner, by_verdict, worst_first
+from reports.entry import Entry, by_cause, by_owner, by_verdict, in_common, worst_first
 from reports.page import render_page
 
 HEADLINE = 130
@@ -17,7 +16,6 @@ def render_index(
     entries: Sequence[Entry],
     *,
     lang: str = "en",
-    traits: Sequence[Message] = (),
     tool: str = "",
     rules: str = "",
     finished: datetime | None = None,
@@ -27,7 +25,6 @@ def render_index(
     Args:
         entries: the hosts, in any order.
         lang: the language, see ``reports.i18n.languages``.
-        traits: what hosts of this sweep share, one sentence each.
         tool: name and version of what made it.
         rules: version of the rule set.
         finished: when the sweep ended, UTC.
@@ -42,7 +39,7 @@ def render_index(
         verdicts=by_verdict(entries),
         counts=by_cause(entries),
         owners=by_owner(entries),
-        traits=traits,
+        traits=in_common(entries),
         tool=tool,
         rules=rules,
         finished=finished,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,8 +35,6 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def visit(browser: Browser, tmp_path: Path) -> Iterator[Visitor]:
-    yield Visitor(browser, tmp_path)
-    for context in browser.contexts:
-        context.close()
+@pytest.fixture(scope="session")
+def visit(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Visitor:
+    return Visitor(browser, tmp_path_factory.mktemp("pages"))

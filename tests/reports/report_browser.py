@@ -25,25 +25,40 @@ class Visit:
 
 
 class Visitor:
-    """Opens HTML text from a file, and watches."""
+    """Opens HTML text from a file, and watches.
+
+    Making a browser's context costs more than a visit: there is one for each way of looking, and each visit
+    is a navigation of its own: nothing of a page outlives it, and what is watched begins anew.
+    """
 
     def __init__(self, browser: Browser, folder: Path) -> None:
         self.browser = browser
         self.folder = folder
         self.count = 0
+        self._visits: dict[str, Visit] = {}
 
     def __call__(self, html: str, *, width: int = 1280, media: str = "", **options: Any) -> Visit:
         self.count += 1
         path = self.folder / f"page-{self.count}.html"
         path.write_text(html, encoding="utf-8")
-        context = self.browser.new_context(viewport={"width": width, "height": 820}, **options)
-        visit = Visit(context.new_page())
+        look = {"viewport": {"width": width, "height": 820}, **options}
+        key = f"{sorted(look.items())} {media}"
+        if key not in self._visits:
+            self._visits[key] = self._look(look, media)
+        visit = self._visits[key]
+        visit.page.goto("about:blank")  # what the page before still has to say is said now
+        visit.requests.clear()
+        visit.complaints.clear()
+        visit.page.goto(path.as_uri())
+        visit.requests.remove(path.as_uri())
+        return visit
+
+    def _look(self, options: dict[str, Any], media: str) -> Visit:
+        visit = Visit(self.browser.new_context(**options).new_page())
         visit.page.on("request", lambda request: visit.requests.append(request.url))
         visit.page.on("console", lambda message: visit.complaints.append(message.text))
         visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
         visit.page.on("dialog", lambda dialog: (visit.complaints.append("dialog"), dialog.dismiss()))
         if media:
             visit.page.emulate_media(media=media)  # type: ignore[arg-type]  # a literal in playwright's stubs
-        visit.page.goto(path.as_uri())
-        visit.requests.remove(path.as_uri())
         return visit

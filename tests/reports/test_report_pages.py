@@ -14,6 +14,7 @@ import pytest
 from report_browser import Visitor
 from report_samples import SAMPLES, imds_no_route
 
+from analyzers.diagnosis import Trait
 from analyzers.text import say
 from reports.entry import Entry, entry_of
 from reports.html import LIMIT, render_host
@@ -242,3 +243,14 @@ def test_the_index_filters_sorts_and_remembers(visit: Visitor) -> None:
     page.reload()
     assert hosts.all_inner_texts() == names
     assert page.locator("select[name=verdict]").input_value() == "Broken"
+
+
+def test_the_index_tells_what_the_broken_hosts_share() -> None:
+    broken, healthy = (entry_of(*SAMPLES[name]()) for name in ("imds_no_route", "healthy"))
+    entries = [replace(broken, traits=(Trait("image", "<b>ami-1"),))] * 4
+    entries += [replace(healthy, traits=(Trait("image", "ami-2"),))] * 9
+    page = render_index(entries)
+    assert "What they share" in page
+    assert "<bdi>4</bdi> of <bdi>4</bdi> hosts with <bdi>imds-no-route</bdi>" in page
+    assert "<bdi>&lt;b&gt;ami-1</bdi>" in page
+    assert "ami-2" not in page
