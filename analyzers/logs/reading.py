@@ -26,6 +26,7 @@ _COVERING = ("agent", "worker", "other")
 _TWINS = ("errors", "journal")
 """Logs that mostly repeat the main ones: only what lies outside of their span is news."""
 _AUDIT_LIMIT = 1 << 20
+_UNSETTLED = 1 << 20
 _QUIET = timedelta(minutes=12)
 """A healthy agent writes a line with every health ping, each five minutes."""
 
@@ -60,6 +61,8 @@ class _Reader:
         self.clock = host_clock(evidence)
         self.story = Story(signatures, self.clock)
         self.seen: list[_Seen] = []
+        self.unsettled = 0
+        """Bytes of the batches that the story may still hold."""
         self.notes: list[Message] = []
 
     def read(self) -> LogReading:
@@ -82,7 +85,10 @@ class _Reader:
         if source.role in _TWINS:
             records = [record for record in records if not self._is_told_already(batch, record)]
         self.story.feed(batch, records, source.name, counted=source.first_line is not None)
-        self.story.settle()
+        self.unsettled += len(batch.text)
+        if self.unsettled > _UNSETTLED:
+            self.story.settle()
+            self.unsettled = 0
 
     def _is_told_already(self, batch: Batch, record: Record) -> bool:
         """Whether the main logs hold this entry of a twin too: if they cover its time, and it has one.

@@ -13,10 +13,11 @@ It is exact.  Digits that a signature asks for (``status code: 403``) are known 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import accumulate, compress
+from itertools import accumulate, compress, pairwise
 
 from analyzers.logs.grammar import BLOCK, MAX_ENTRY, bounded, parse_entry, text_of
 from analyzers.logs.patterns import MASK
@@ -62,6 +63,8 @@ class Batch:
     line: int
     """Lines before this piece."""
     records: list[Record]
+    torn: Sequence[int] = ()
+    """Where a line feed was put in that the log does not have."""
     steps: list[int] = field(default_factory=list)
     """Line feeds up to each multiple of ``_STEP``, counted when first asked for."""
 
@@ -69,19 +72,18 @@ class Batch:
         """The bytes of one entry, cut to a bounded length."""
         return bounded(self.text[begin:end] if end - begin <= 2 * MAX_ENTRY else _ends(self.text, begin, end))
 
-    def line_feeds(self) -> int:
-        """How many there are."""
+    def lines(self) -> int:
+        """How many lines of the log end in it."""
         if not self.steps:
-            self.steps.extend(
-                accumulate(self.text.count(b"\n", at, at + _STEP) for at in range(0, len(self.text), _STEP))
-            )
-        return self.steps[-1] if self.steps else 0
+            places = range(0, len(self.text), _STEP)
+            self.steps.extend(accumulate(self.text.count(b"\n", at, at + _STEP) for at in places))
+        return self.steps[-1] - len(self.torn)
 
     def line_at(self, begin: int) -> int:
         """The number of the line that begins there."""
-        self.line_feeds()
+        self.lines()
         step = begin // _STEP
-        before = self.steps[step - 1] if step else 0
+        before = (self.steps[step - 1] if step else 0) - bisect_left(self.torn, begin)
         return self.line + before + self.text.count(b"\n", step * _STEP, begin)
 
 
@@ -105,7 +107,7 @@ class Scanned:
     """Bytes in the middle of endless entries that were not looked at."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _ByDigits:
     """The verdict on a masked entry that depends on its real digits at some places."""
 
@@ -131,8 +133,26 @@ class _Verdicts(dict[bytes, _Verdict]):
         return verdict
 
 
-class _TornLine(Exception):  # noqa: N818 - no error: this chunk must be cut with more care
-    """A masked entry has a second one in the middle of a line."""
+class _TornLine(Exception):
+    """A masked entry has a second one in the middle of a line: no error, but the text must be mended."""
+
+
+class _Cut:
+    """A piece of a log, cut into entries. The first of them has no time."""
+
+    __slots__ = ("_sums", "pieces", "text")
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self.pieces = text.translate(MASK).split(_MARK)
+        """The entries with their digits masked, each from behind its time."""
+        self._sums = list(accumulate(map(len, self.pieces)))
+
+    def place(self, index: int) -> tuple[int, int, int]:
+        """Where an entry begins, where it goes on behind its time, and where it ends."""
+        end = self._sums[index] + index * len(_MARK)
+        start = end - len(self.pieces[index])
+        return (start - len(_STAMP) if index else 1), start, end
 
 
 class Scanner:
@@ -156,29 +176,32 @@ class Scanner:
         when = 0.0
         self._told.clear()
         for text in _chunks(blocks, scanned, borders):
-            batch = Batch(text, line, [])
-            pieces, starts, verdicts = self._read(text)
-            self._survey(batch, pieces, starts, scanned)
-            told = self._tell(text, pieces, starts, verdicts)
-            when = self._record(batch, told, pieces, starts, when)
-            line += batch.line_feeds()
+            cut, torn, verdicts = self._read(text)
+            batch = Batch(cut.text, line, [], torn)
+            self._survey(batch, cut, scanned)
+            when = self._record(batch, cut, self._tell(cut, verdicts), when)
+            line += batch.lines()
             scanned.lines = line - first_line + 1
             if batch.records:
                 yield batch
 
-    def _read(self, text: bytes) -> tuple[list[bytes], list[int], list[_Verdict]]:
-        """The entries of a chunk with their digits masked, each from behind its time; where each of these
-        begins; and what each means."""
+    def _read(self, text: bytes) -> tuple[_Cut, Sequence[int], list[_Verdict]]:
+        """The entries of a chunk, the line feeds that had to be put in to part them, and what each entry
+        means."""
         if len(self._known) > _REMEMBERED:
             self._known.clear()
-        pieces = text.translate(MASK).split(_MARK)
-        starts = list(accumulate([len(piece) + len(_MARK) for piece in pieces], initial=0))
+        cut = _Cut(text)
+        torn: Sequence[int] = ()
         try:
-            verdicts = list(map(self._known.__getitem__, pieces))
+            verdicts = list(map(self._known.__getitem__, cut.pieces))
         except _TornLine:
-            pieces, starts = _mend(pieces, starts)
-            verdicts = list(map(self._known.__getitem__, pieces))
-        return pieces, starts, verdicts
+            text, torn = _mend(text)
+            cut = _Cut(text)
+            verdicts = list(map(self._known.__getitem__, cut.pieces))
+        if cut.pieces[0]:
+            begin, _, end = cut.place(0)
+            verdicts[0] = self._classify(text[begin:end])
+        return cut, torn, verdicts
 
     # -- what a masked entry means -------------------------------------------------------------------------
 
@@ -204,8 +227,9 @@ class Scanner:
                 yield position, position + len(number)
                 position = piece.find(number, position + 1)
 
-    def _by_digits(self, verdict: _ByDigits, text: bytes, begin: int, start: int, end: int) -> Meaning | None:
-        """What the entry from ``begin`` to ``end`` means, which goes on at ``start`` behind its time."""
+    def _by_digits(self, verdict: _ByDigits, cut: _Cut, index: int) -> Meaning | None:
+        """What an entry means by its real digits."""
+        text, (begin, start, end) = cut.text, cut.place(index)
         if not verdict.spans:
             return self._classify(text[begin:end])
         digits = tuple([text[first + start : last + start] for first, last in verdict.spans])
@@ -221,9 +245,7 @@ class Scanner:
 
     # -- what of it is told --------------------------------------------------------------------------------
 
-    def _tell(
-        self, text: bytes, pieces: list[bytes], starts: list[int], verdicts: list[_Verdict]
-    ) -> list[_Told]:
+    def _tell(self, cut: _Cut, verdicts: list[_Verdict]) -> list[_Told]:
         """Every loud entry; of the quiet ones each that is news, and then the newest before a loud one."""
         told: list[_Told] = []
         quiet: dict[Meaning, list[int]] = {}
@@ -231,24 +253,19 @@ class Scanner:
         hasty: set[Meaning] = set()
         """What of it must be told before the next failure."""
         for index, verdict in compress(enumerate(verdicts), verdicts):
-            meaning = verdict
-            if isinstance(meaning, _ByDigits):
-                start = starts[index]
-                begin = start - len(_STAMP) if index else 0
-                meaning = self._by_digits(meaning, text, begin, start, start + len(pieces[index]))
+            meaning = self._by_digits(verdict, cut, index) if isinstance(verdict, _ByDigits) else verdict
             if meaning is None:
                 continue
             if (seen := quiet.get(meaning)) is not None:
                 seen[0] = index
                 seen[1] += 1
             elif meaning.loud:
-                for other in hasty if meaning.fails else tuple(quiet):
-                    told.append(_newest(other, quiet))
+                told += _newest(hasty if meaning.fails else tuple(quiet), quiet)
                 hasty.clear()
                 told.append((index, meaning, 1))
             elif (before := self._told.get(meaning.topic)) is not meaning:
-                if before in quiet:
-                    told.append(_newest(before, quiet))
+                if before is not None and before in quiet:
+                    told += _newest([before], quiet)
                     hasty.discard(before)
                 self._told[meaning.topic] = meaning
                 told.append((index, meaning, 1))
@@ -256,24 +273,21 @@ class Scanner:
                 quiet[meaning] = [index, 1]
                 if not meaning.patient:
                     hasty.add(meaning)
-        told += [_newest(other, quiet) for other in tuple(quiet)]
+        told += _newest(tuple(quiet), quiet)
         told.sort()
         return told
 
-    def _record(
-        self, batch: Batch, told: list[_Told], pieces: list[bytes], starts: list[int], when: float
-    ) -> float:
+    def _record(self, batch: Batch, cut: _Cut, told: list[_Told], when: float) -> float:
         """Write the records of a batch; gives the time of the last one."""
-        text, minutes, append = batch.text, self._minutes, batch.records.append
+        text, place, minutes, append = cut.text, cut.place, self._minutes, batch.records.append
         for index, meaning, count in told:
-            start = starts[index]
-            begin = start - len(_STAMP) if index else 1
+            begin, _, end = place(index)
             try:
                 when = minutes[text[begin : begin + 16]] + float(text[begin + 17 : begin + 24])
             except (KeyError, ValueError):
                 stamp = self._when(text[begin : begin + 24]) if index else None
                 when = when if stamp is None else stamp
-            append((when, meaning, begin, start + len(pieces[index]), count))
+            append((when, meaning, begin, end, count))
         return when
 
     def _when(self, entry: bytes) -> float | None:
@@ -291,11 +305,11 @@ class Scanner:
         except ValueError:
             return base + float(entry[17:19]) if entry[17:19].isdigit() else None
 
-    def _survey(self, batch: Batch, pieces: list[bytes], starts: list[int], scanned: Scanned) -> None:
+    def _survey(self, batch: Batch, cut: _Cut, scanned: Scanned) -> None:
         """Count entries, and keep the first, the last and the span of time."""
-        timed = len(pieces) - 1
+        timed = len(cut.pieces) - 1
         for index in (1, timed) if timed else ():
-            begin, end = starts[index] - len(_STAMP), starts[index] + len(pieces[index])
+            begin, _, end = cut.place(index)
             when = self._when(batch.text[begin : begin + 32])
             if when is not None:
                 scanned.earliest = when if scanned.earliest is None else min(scanned.earliest, when)
@@ -305,10 +319,11 @@ class Scanner:
         scanned.entries += timed
 
 
-def _newest(meaning: Meaning, quiet: dict[Meaning, list[int]]) -> _Told:
-    """Take a quiet meaning off the list."""
-    index, count = quiet.pop(meaning)
-    return index, meaning, count
+def _newest(meanings: Iterable[Meaning], quiet: dict[Meaning, list[int]]) -> Iterator[_Told]:
+    """Take quiet meanings off the list."""
+    for meaning in meanings:
+        index, count = quiet.pop(meaning)
+        yield index, meaning, count
 
 
 def _without_ids(piece: bytes) -> bytes:
@@ -332,19 +347,13 @@ def _epoch(minute: bytes) -> float | None:
         return None
 
 
-def _mend(pieces: list[bytes], starts: list[int]) -> tuple[list[bytes], list[int]]:
-    """Part entries that a torn line runs into one: a time and a level in the middle of a line."""
-    whole: list[bytes] = []
-    places: list[int] = []
-    for piece, start in zip(pieces, starts, strict=False):
-        cut = 0
-        for torn in _TORN.finditer(piece) if _STAMP in piece else ():
-            whole.append(piece[cut : torn.start()])
-            places.append(start + cut)
-            cut = torn.end()
-        whole.append(piece[cut:])
-        places.append(start + cut)
-    return whole, places
+def _mend(text: bytes) -> tuple[bytes, list[int]]:
+    """Part entries that a torn line runs into one (a time and a level in the middle of a line) by a line
+    feed; gives also where these stand."""
+    places = [torn.start() for torn in _TORN.finditer(text.translate(MASK))]
+    places = [place for place in places if text[place - 1 : place] != b"\n"]
+    mended = b"\n".join(text[begin:end] for begin, end in pairwise([0, *places, len(text)]))
+    return mended, [place + number for number, place in enumerate(places)]
 
 
 def _last_entry(text: bytes) -> int:
