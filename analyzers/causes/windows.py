@@ -23,6 +23,7 @@ from analyzers.text import Message, say
 
 SISTERS = ("253", "250", "251", "123", "249")
 """Last numbers of the other services at 169.254.169: DNS, two of activation, time, GPU licences."""
+_ACTIVE = "active store"
 _STORES = {"persistent": "persistent store", "persisted": "persistent store", "registry": "registry"}
 _START_FAILED, _START_TIMEOUT, _START_TYPE_CHANGED = 7000, 7009, 7040
 """Numbers of the service control manager's events."""
@@ -156,7 +157,7 @@ def _same(kept: KeptRoute, route: Route) -> bool:
 def _stores(kept: list[KeptRoute]) -> str:
     """Where the wrong route stands: an active one that is kept comes back with every boot."""
     names = dict.fromkeys(_STORES.get(k.store, k.store) for k in kept)
-    return " and ".join(("active store", *names))
+    return " and ".join((_ACTIVE, *names))
 
 
 def _sisters(routing: Routing, route: Route) -> Iterator[tuple[str, Route]]:
@@ -194,6 +195,12 @@ def _stale_sentence(defect: str, better: Route | None, values: dict[str, str]) -
             "Of two routes to 169.254.169.254 the one with the lower metric {bad_metric} wins, and it leads "
             "to {wrong_gateway} ({store}), outside of this host's subnet {subnets}; the other, "
             "via {gateway}, is right.",
+            **known,
+        )
+    if defect == "outside" and values["store"] == _ACTIVE:
+        return say(
+            "The route to 169.254.169.254 leads to {wrong_gateway} (it is not kept over a boot), outside of "
+            "this host's subnet {subnets}, whose router is {gateway} on interface {interface_index}.",
             **known,
         )
     if defect == "outside":
