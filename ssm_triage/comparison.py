@@ -86,6 +86,7 @@ def compare(before: Side, after: Side) -> Comparison:
     """Put two evidences side by side; pure."""
     one_host = _same_host(before.evidence, after.evidence)
     owns = (None, None) if one_host else (own_values(before.evidence), own_values(after.evidence))
+    cited = _cited(before, after)
     changed, alike, not_compared = [], [], []
     for probe in _probes(before.evidence, after.evidence):
         if probe in RETOLD:
@@ -103,7 +104,7 @@ def compare(before: Side, after: Side) -> Comparison:
         one_host,
         tuple(_causes(before.diagnosis, after.diagnosis)),
         tuple(_values(before.diagnosis, after.diagnosis)),
-        tuple(changed),
+        tuple(sorted(changed, key=lambda change: change.probe not in cited)),
         tuple(alike),
         tuple(not_compared),
     )
@@ -141,6 +142,16 @@ def _said(diagnosis: Diagnosis) -> dict[str, str]:
     said = {"agent version": agent.version or "-", "agent": agent.state or "-"}
     said |= {f"{hop.kind} {hop.name}".strip(): hop.state for hop in diagnosis.path}
     return said | {f"ssm-cli: {row.check}": row.status for row in diagnosis.second_opinion}
+
+
+def _cited(*sides: Side) -> frozenset[str]:
+    """The probes that either verdict rests on: what differs in them comes first."""
+    return frozenset(
+        citation.source.removeprefix("probes/")
+        for side in sides
+        for cause in side.diagnosis.causes
+        for citation in cause.evidence
+    )
 
 
 def _probe_change(

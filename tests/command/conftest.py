@@ -6,13 +6,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from collector.evidence.store import EvidenceWriter
+from lab.corpus import load_case
 from lab.demo import Demo, demo_hosts
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Store = Callable[..., Path]
+
+CORPUS = Path(__file__).parents[1] / "corpus"
 
 
 @pytest.fixture
@@ -32,6 +38,28 @@ def ssm_triage(tmp_path: Path) -> Command:
         )
 
     return run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """``store("disk-full-midlife", host="db-01")``: a case of the corpus as an evidence file."""
+
+    def write(case: str, host: str = "", folder: str = "evidence") -> Path:
+        evidence = load_case(CORPUS / case)
+        name = host or evidence.manifest.subject.name
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        with EvidenceWriter(tmp_path / folder, name) as writer:
+            for result in evidence.manifest.probes:
+                writer.probe(result)
+            for log in evidence.manifest.logs:
+                for part in log.parts:
+                    writer.log_begin(log.name, log.path, log.size, log.modified, part.offset, part.first_line)
+                    writer.log_data(evidence.open_log(log, part).read(), None)
+                    writer.log_end(log.status, log.note, deflate_whole=False)
+            subject = replace(evidence.manifest.subject, name=name)
+            return writer.finish(replace(evidence.manifest, subject=subject))
+
+    return write
 
 
 @pytest.fixture(scope="module")

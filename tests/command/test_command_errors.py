@@ -21,7 +21,7 @@ INVENTORY = "all:\n  hosts:\n    web01:\n"
         (["run", "-i", "i.yaml", "--log-budget", "many"], "'many' is no size"),
         (["run", "-i", "i.yaml", "--timeout", "0"], "'0' is no time"),
         (["run", "-i", "i.yaml", "-o", "full"], "full: the folder is not empty"),
-        (["run", "-i", "i.yaml", "-o", "i.yaml"], "i.yaml: cannot make the run folder"),
+        (["run", "-i", "i.yaml", "-o", "i.yaml"], "i.yaml: cannot make the folder"),
         (["run", "-i", "i.yaml", "--root", "mnt"], "--root mnt"),
         (["run", "-i", "i.yaml", "--password-from", "env:NOT_THERE", "-k"], "contradict"),
         (["run", "-i", "i.yaml", "--password-from", "nonsense"], "--password-from"),
@@ -30,6 +30,16 @@ INVENTORY = "all:\n  hosts:\n    web01:\n"
         (["analyze", "nothing-here"], "nothing-here"),
         (["analyze", "full"], "full"),
         (["report", "broken.json"], "broken.json"),
+        (["run", "-i", "i.yaml", "--only", "route"], "did you mean routes"),
+        (["collect", "-i", "i.yaml", "--skip", "local,network,log"], "leave no probe"),
+        (["run", "-i", "i.yaml", "--mute", "none.yaml"], "none.yaml: cannot be read"),
+        (["run", "-i", "i.yaml", "--lang", "xx"], "no language of the reports: say en"),
+        (["run", "-i", "i.yaml", "--package", "full"], "full"),
+        (["probes", "--only", "rotues"], "did you mean routes"),
+        (["diff", "nothing-here", "full"], "nothing-here"),
+        (["diff", "one"], "Missing argument 'B'"),
+        (["redact", "nothing-here", "-o", "out"], "nothing-here"),
+        (["redact", "full"], "--output"),
         (["explain", "imds-wrong-rout"], "did you mean imds-wrong-route"),
         (["probes", "--platform", "vms"], "vms"),
         (["nonsense"], "nonsense"),
@@ -62,3 +72,22 @@ def test_a_closed_pipe_is_no_crash(ssm_triage: Command) -> None:
 def test_completion(ssm_triage: Command) -> None:
     done = ssm_triage(_SSM_TRIAGE_COMPLETE="bash_source")
     assert "complete" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("ssm-triage re", "redact"), ("ssm-triage analyze --m", "--mute"), ("ssm-triage run --lang e", "en")],
+)
+def test_completed(ssm_triage: Command, words: str, offered: str) -> None:
+    done = ssm_triage(
+        _SSM_TRIAGE_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1)
+    )
+    assert f"plain,{offered}" in done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    "verb", ["run", "collect", "analyze", "report", "verify", "diff", "redact", "probes"]
+)
+def test_help(ssm_triage: Command, verb: str) -> None:
+    assert f"ssm-triage {verb}" in ssm_triage(verb, "--help").stdout
+    assert f"  {verb} " in ssm_triage("--help").stdout
