@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from analyzers.logs.grammar import parse_entry, text_of
+from analyzers.logs.grammar import NO_TIME, parse_entry, text_of
 from analyzers.logs.model import AgentStart, Kind, Leg, LogEvent, ProxyBlock, Sighting, StateChange
 from analyzers.logs.retry import go_duration
 from analyzers.logs.scan import Batch, Record
@@ -303,8 +303,9 @@ class Story:
         text = text_of(placed.entry)
         entry = parse_entry(text)
         time = self.clock.aware(entry.time) if entry.time else None
+        told = text.removeprefix(NO_TIME)
         return LogEvent(
-            time, entry.level, entry.context, entry.message, placed.file, placed.line, text, entry.func
+            time, entry.level, entry.context, entry.message, placed.file, placed.line, told, entry.func
         )
 
     def time_of(self, placed: Placed) -> datetime | None:

@@ -155,7 +155,9 @@ _CONSOLE = re.compile(
     rb"seelog internal|Failed to (?:unmarshal|create|write|load)|panic: |fatal error: |runtime: |"
     rb"Using AWS credentials|datastore file"
 )
-_NO_TIME = b"0000-00-00 00:00:00 "
+NO_TIME = "0000-00-00 00:00:00 "
+"""Put before a line that begins an entry and has no time; no part of what is cited."""
+_NO_TIME = NO_TIME.encode()
 _Rewrite = Callable[[bytes], bytes]
 
 

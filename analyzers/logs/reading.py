@@ -14,7 +14,7 @@ from analyzers.logs.episodes import Placed, Story, local_time
 from analyzers.logs.grammar import plain_blocks
 from analyzers.logs.model import AgentStart, FileRead, Kind, LogEvent, LogReading, Sighting, Silence
 from analyzers.logs.retry import Standing, ladder, next_try
-from analyzers.logs.scan import Batch, Record, Scanned, Scanner
+from analyzers.logs.scan import Batch, Borders, Record, Scanned, Scanner
 from analyzers.logs.signatures import Signatures, load_signatures
 from analyzers.logs.sources import HostClock, Source, audit_starts, host_clock, role_of, sources_of
 from analyzers.text import Message, say
@@ -115,13 +115,15 @@ class _Reader:
             try:
                 with source.open(self.evidence) as stream:
                     blocks = plain_blocks(stream, console=source.role == "journal")
-                    for batch in self.scanner.scan(blocks, seen.scanned, source.first_line or 1):
+                    borders = Borders(source.cut_before, source.cut_behind)
+                    for batch in self.scanner.scan(blocks, seen.scanned, source.first_line or 1, borders):
                         yield batch, source
             except (EvidenceError, OSError) as error:
                 seen.note = str(error)
                 self.notes.append(
                     say("{file} could not be read to its end: {error}", file=source.name, error=error)
                 )
+            seen.ended = True
 
     # -- putting it together -------------------------------------------------------------------------------
 

@@ -34,6 +34,10 @@ class Source:
     part: LogPart | None
     """``None``: the output of a probe."""
     output: bytes = b""
+    cut_before: bool = False
+    """Whether it may begin within an entry, because what stands before was not collected."""
+    cut_behind: bool = False
+    """The same of its end."""
 
     @property
     def first_line(self) -> int | None:
@@ -59,7 +63,10 @@ def sources_of(evidence: Evidence) -> dict[str, list[Source]]:
     for log in sorted(evidence.manifest.logs, key=_age):
         role = role_of(log.name)
         for part in log.parts:
-            found.setdefault(role, []).append(Source(log.name, role, log, part))
+            source = Source(
+                log.name, role, log, part, cut_before=part.offset > 0, cut_behind=part is not log.parts[-1]
+            )
+            found.setdefault(role, []).append(source)
     journal = evidence.probe("journal")
     if journal.output:
         log = LogFile("probes/journal", "", journal.status, len(journal.output))
