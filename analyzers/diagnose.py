@@ -17,6 +17,7 @@ from analyzers.causes import every_rule
 from analyzers.causes.case import Case
 from analyzers.causes.catalogue import Catalogue, CauseText
 from analyzers.causes.proof import proof_of_health
+from analyzers.causes.recovery import settled
 from analyzers.causes.rule import OURS, Exclusion, Finding, Rule, Told
 from analyzers.causes.texts import message, steps
 from analyzers.diagnosis import (
@@ -71,7 +72,7 @@ def case_of(
     return Case(
         evidence.manifest,
         Facts(evidence),
-        read_logs(evidence, signatures=signatures),
+        settled(read_logs(evidence, signatures=signatures)),
         now or datetime.now(UTC),
     )
 

@@ -13,7 +13,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,10 +72,13 @@ def labels(corpus: Path) -> Iterator[tuple[Path, Label]]:
         yield path.parent, label
 
 
-def outcome(folder: Path, label: Label, *, with_facts: bool) -> Outcome:
-    """Diagnose one case.  One that cannot be read counts as unknown, and says why."""
+def outcome(folder: Path, label: Label, *, with_facts: bool, without: Container[str] = ()) -> Outcome:
+    """Diagnose one case.  One that cannot be read counts as unknown, and says why.
+
+    ``without``: files of its facts to leave out.
+    """
     try:
-        return _outcome(label, diagnose(load_case(folder, with_facts=with_facts)))
+        return _outcome(label, diagnose(load_case(folder, with_facts=with_facts, without=without)))
     except Exception as error:  # a score must come out whatever one case does
         return Outcome(label, "unknown", None, None, (), f"{type(error).__name__}: {error}")
 

@@ -40,7 +40,7 @@ QUIET = timedelta(minutes=30)
 
 
 def stale(case: Case) -> bool:
-    """Whether the log ended long before it was collected, though this agent does not fall silent by itself."""
+    """Whether the log ended long before its collection, though this agent does not fall silent by itself."""
     silence = case.logs.silence
     return (
         silence is not None and not silence.expected and silence.length is not None and silence.length > QUIET

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -34,6 +35,24 @@ def test_by_the_log_alone(case: str) -> None:
         assert (found.slug, found.scope if label.scope else None) == (label.cause, label.scope)
     else:
         assert found.verdict != "wrong" or found.confidence is not Confidence.CERTAIN
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_with_facts_lost(case: str) -> None:
+    """One file of the facts, or half of them: the verdict may be open or less sure, never wrongly certain."""
+    folder, label = CASES[case]
+    chance = random.Random(case)
+    files = sorted(json.loads((folder / "facts" / "INDEX.json").read_text("utf-8")))
+    lost = [{file} for file in chance.sample(files, 3)] + [
+        set(chance.sample(files, len(files) // 2)) for _ in "12"
+    ]
+    by_log = outcome(folder, label, with_facts=False)
+    for files_lost in lost:
+        found = outcome(folder, label, with_facts=True, without=files_lost)
+        assert not found.error, (files_lost, found.error)
+        if found.verdict == "wrong":
+            assert found.confidence is not Confidence.CERTAIN, (files_lost, found)
+            assert found.slug != "healthy" or by_log.slug == "healthy", (files_lost, found)
 
 
 def test_there_are_cases_of_both_kinds() -> None:
