@@ -185,8 +185,7 @@ report_options = _all(
         "reporters",
         multiple=True,
         metavar="FORMAT[:TARGET]",
-        help="html:DIR, json:-, ndjson, markdown, csv, junit, package:FILE; several by repeating."
-        "  [default: html, json]",
+        help="html:DIR, json:-, ndjson, markdown, csv, junit, package:FILE; several by repeating.",
     ),
     click.option(
         "--package",

@@ -28,6 +28,8 @@ MARK = "pseudonyms"
 _LONGEST_LINE = 1 << 20
 _AGENT_VERSION = re.compile(r"[1-3]\.\d\.\d{1,4}\.0")
 """The agent's versions look like addresses; none of them ends otherwise."""
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
+_MOST_LABELS = 10
 _BY_FORM = r"""
     SHA256:(?P<fingerprint>[A-Za-z0-9+/]{43})
   | \b(?P<keyid>(?:AKIA|ASIA|AROA|AIPA|AIDA|ANPA|AGPA)[A-Z0-9]{12,17})\b
@@ -47,10 +49,11 @@ class Redactor:
     def __init__(self, pseudonyms: Pseudonyms, names: Names) -> None:
         self._stand_in = pseudonyms
         self._kinds = names.kinds
-        longest_first = sorted(map(re.escape, self._kinds), key=len, reverse=True)
-        learned = rf"|(?<![A-Za-z0-9_-])(?P<name>(?i:{'|'.join(longest_first)}))(?![A-Za-z0-9_]|-[A-Za-z0-9])"
+        phrases = [name for name in self._kinds if not _WORD.fullmatch(name)]
+        longest_first = sorted(map(re.escape, phrases), key=len, reverse=True)
+        phrase = rf"(?<!\w)(?P<phrase>(?i:{'|'.join(longest_first)}))(?!\w)" if phrases else "(?!)"
         by_form = re.sub(r"\s+", "", _BY_FORM)
-        self._pattern = re.compile(by_form + learned if longest_first else by_form)
+        self._pattern = re.compile(f"{by_form}|{phrase}|(?P<word>{_WORD.pattern})")
 
     def text(self, text: str) -> str:
         """``text`` with stand-ins."""
@@ -100,8 +103,26 @@ class Redactor:
                 return self._four(found["four"], found["prefix"])
             case "resource":
                 return self._stand_in.resource(whole)
-            case _:
+            case "phrase":
                 return self._named(whole)
+            case _:
+                return self._word(whole)
+
+    def _word(self, word: str) -> str:
+        """``web-01.corp.example``: all of it, or what of its labels is a name: the longest first."""
+        if word.lower() in self._kinds:
+            return self._named(word)
+        labels = word.split(".", _MOST_LABELS)
+        if len(labels) == 1:
+            return word
+        for length in range(len(labels) - 1, 0, -1):
+            for start in range(len(labels) - length + 1):
+                part = ".".join(labels[start : start + length])
+                if part.lower() in self._kinds:
+                    sides = (".".join(labels[:start]), ".".join(labels[start + length :]))
+                    shown = (self._word(sides[0]), self._named(part), self._word(sides[1]))
+                    return ".".join(filter(None, shown))
+        return word
 
     def _named(self, name: str) -> str:
         kind = self._kinds[name.lower()]
