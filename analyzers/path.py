@@ -13,6 +13,7 @@ from analyzers.diagnosis import Hop
 from analyzers.facts.base import IPAddress
 from analyzers.facts.endpoints import DnsState, Endpoint, EndpointState
 from analyzers.facts.imds import ImdsState
+from analyzers.facts.proxy import parse_proxy_url
 from analyzers.facts.routing import IMDS
 from analyzers.logs.model import Leg
 from analyzers.text import say
@@ -146,7 +147,9 @@ def _proxy(case: Case) -> Iterator[Hop]:
         return
     states = [_endpoint(case, service).state for service in SERVICES]
     failing = any(case.failures(Leg.PROXY)) or FAILED in states
-    yield Hop("proxy", variable.value, OK if OK in states else FAILED if failing else UNKNOWN)
+    url = parse_proxy_url(variable.value)
+    name = f"{url.host}:{url.port}" if url is not None and url.port else variable.value
+    yield Hop("proxy", name, OK if OK in states else FAILED if failing else UNKNOWN)
 
 
 def _endpoint(case: Case, service: str) -> Hop:

@@ -17,7 +17,7 @@ from reports.clean import one_line
 
 ROW, BOX, MARK = 62, 46, 9
 WIDTH = 700
-_HOST, _MIDDLE, _GAP, _LEAF = 110, 124, 46, 290
+_HOST, _GATEWAY, _PROXY, _GAP, _LEAF = 110, 124, 166, 40, 290
 MOST = 16
 """Hops drawn at most; the list beside the picture has them all."""
 
@@ -85,14 +85,14 @@ def draw(host: str, hops: Sequence[Hop]) -> Picture:
         legs.append(_leg(start, box))
         return box
 
-    def between(start: Box, hop: Hop | None, first_row: int, rows: int) -> Box:
+    def between(start: Box, hop: Hop | None, width: int, first_row: int, rows: int) -> Box:
         """A box midway beside its rows; where there is no such hop, what follows hangs on ``start``."""
         if hop is None:
             return start
-        return add(start, hop, start.right + _GAP, (first_row * 2 + rows - 1) * ROW // 2, _MIDDLE)
+        return add(start, hop, start.right + _GAP, (first_row * 2 + rows - 1) * ROW // 2, width)
 
-    exit_box = between(root, gateway, len(direct), behind_gateway)
-    proxy_box = between(exit_box, proxy, len(direct) + len(routed), behind_proxy)
+    exit_box = between(root, gateway, _GATEWAY, len(direct), behind_gateway)
+    proxy_box = between(exit_box, proxy, _PROXY, len(direct) + len(routed), behind_proxy)
     width = min(_LEAF, WIDTH - proxy_box.right - _GAP)
     starts = [root] * len(direct) + [exit_box] * len(routed) + [proxy_box] * len(proxied)
     for row, (start, hop) in enumerate(zip(starts, direct + routed + proxied, strict=True)):
@@ -135,6 +135,7 @@ def fit(text: str, pixels: int) -> str:
     """``text`` in the picture's bold 13 px letters, its end left out where it would not fit."""
     if _width(text) <= pixels:
         return text
+    text = text.removesuffix(".amazonaws.com")
     while text and _width(text) > pixels - 9:
         text = text[:-1]
     return f"{text}…"

@@ -27,7 +27,8 @@ def disk_full(case: Case) -> Iterator[Told]:
 
 def _full(disk: Disk | None) -> Iterator[Usage]:
     """The full file systems that hold one of the agent's folders."""
-    holding = {_holding(disk, path) for path in AGENT_PATHS[:2]} if disk is not None else set()
+    held = (_holding(disk, path) for path in reversed(AGENT_PATHS[:2])) if disk is not None else ()
+    holding = dict.fromkeys(held)  # in order: the first one names the file system of the verdict
     return (usage for usage in holding if usage is not None and usage.full)
 
 

@@ -24,7 +24,7 @@ _SAMPLES = 3
 _KEPT_VALUES = 16
 _KEPT_STARTS = 100
 _KEPT_STATES = 400
-_LONGEST_MARK = 200
+_LONGEST_MARK = 400
 _STALE_POLL = 3600.0
 """Seconds: a failing poll of ec2messages fails again within a quarter of an hour."""
 
