@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analyzers.diagnosis import Diagnosis, RootCause
+from analyzers.diagnosis import Diagnosis, RootCause, Verdict
 from collector.evidence import Evidence, ProbeResult, Status
 from ssm_triage.volatile import IGNORED, RETOLD, Own, masked, own_values
 
@@ -112,7 +112,7 @@ def compare(before: Side, after: Side) -> Comparison:
 
 def _same_host(one: Evidence, other: Evidence) -> bool:
     first, second = one.manifest.subject, other.manifest.subject
-    return first.name == second.name
+    return first.name == second.name or first.instance_id == second.instance_id is not None
 
 
 def _probes(one: Evidence, other: Evidence) -> dict[str, None]:
@@ -130,6 +130,8 @@ def _causes(before: Diagnosis, after: Diagnosis) -> Iterator[CauseChange]:
 
 
 def _values(before: Diagnosis, after: Diagnosis) -> Iterator[ValueChange]:
+    if Verdict.NOT_REACHED in (before.verdict, after.verdict):
+        return  # of one side nothing is known
     old, new = _said(before), _said(after)
     for what in dict.fromkeys((*old, *new)):
         first, second = old.get(what, "-"), new.get(what, "-")

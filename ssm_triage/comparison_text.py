@@ -31,8 +31,11 @@ def to_text(comparison: Comparison, *, every_line: bool = False) -> Iterator[str
         yield from _probe(probe, every_line)
     yield ""
     yield f"{len(comparison.alike)} probes say the same; times, process ids and counters do not count."
-    if comparison.not_compared:
-        yield f"Not compared: {', '.join(map(one_line, comparison.not_compared))}."
+    skipped = comparison.not_compared
+    if len(skipped) > LINES:
+        yield f"Not compared: {len(skipped)} probes that one side was not asked, or that change all the time."
+    elif skipped:
+        yield f"Not compared: {', '.join(map(one_line, skipped))}."
 
 
 def to_document(comparison: Comparison) -> dict[str, Any]:

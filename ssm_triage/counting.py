@@ -29,7 +29,7 @@ class Count:
         self._quiet = options["quiet"]
         self._verdicts: list[Verdict] = []
         self._muted: list[str] = []
-        for mute in self._mutes.expired:
+        for mute in () if self._quiet else self._mutes.expired:
             click.echo(f"warning: --mute {mute.origin}: ran out on {mute.until}; it counts again", err=True)
 
     def add(self, diagnosis: Diagnosis) -> None:

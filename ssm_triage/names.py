@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from collector.evidence import Evidence
 from collector.evidence.records import parse_records
@@ -132,6 +133,15 @@ def _tells(kind: str, name: str) -> bool:
     if kind == ROLE:
         return not _KEPT_ROLE.match(name)
     return not _PUBLIC.search(name)
+
+
+def is_address(name: str) -> bool:
+    """Whether it is an address rather than a name."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def vocabulary(texts: Iterable[str]) -> frozenset[str]:

@@ -19,7 +19,7 @@ from collector.evidence import (
     Subject,
 )
 from collector.evidence.store import SUFFIX, EvidenceWriter, file_name
-from ssm_triage.names import ACCOUNT, HOST, ISSUER, Names, vocabulary
+from ssm_triage.names import ACCOUNT, HOST, ISSUER, Names, is_address, vocabulary
 from ssm_triage.pseudonyms import Pseudonyms
 
 MARK = "pseudonyms"
@@ -66,7 +66,7 @@ class Redactor:
     def host(self, name: str) -> str:
         """A host's name, known to be one."""
         shown = self.text(name)
-        return shown if shown != name or not name else self._stand_in.host(name)
+        return shown if shown != name or not name or is_address(name) else self._stand_in.host(name)
 
     def name(self, kind: str, name: str) -> str:
         """A name of some other kind, known to be one; none stays none."""

@@ -69,6 +69,21 @@ def test_a_closed_pipe_is_no_crash(ssm_triage: Command) -> None:
     assert done.stderr == ""
 
 
+def test_the_help_page_loads_nothing_but_click_and_itself() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from ssm_triage.cli import run; run(['--help'])\n"
+        "ours = ('ssm_triage', 'reports', 'analyzers', 'collector', 'lab')\n"
+        "print(*sorted(name for name in sys.modules if name.split('.')[0] in ours), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.split() == [
+        *("collector", "collector.errors", "ssm_triage", "ssm_triage.cli", "ssm_triage.exits"),
+    ]
+
+
 def test_completion(ssm_triage: Command) -> None:
     done = ssm_triage(_SSM_TRIAGE_COMPLETE="bash_source")
     assert "complete" in done.stdout

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzers.diagnose import diagnose
-from collector.evidence import ConnectionFacts, Evidence, Manifest, ProbeResult, Status, Subject
+from collector.errors import FailureKind
+from collector.evidence import ConnectionFacts, Evidence, Failure, Manifest, ProbeResult, Status, Subject
 from collector.evidence.memory import SCHEMA, evidence_of
 from collector.evidence.read import open_evidence, verify
 from collector.target import Transport
@@ -169,6 +170,20 @@ def test_a_name_that_is_a_word_of_the_agents(ssm_triage: Command, store: Store, 
     path = next((tmp_path / "out").iterdir())
     assert open_evidence(path).manifest.subject.name != "agent"
     assert diagnose(open_evidence(path)).causes[0].slug == "imds-no-route"
+
+
+def test_of_a_host_that_was_not_reached(tmp_path: Path) -> None:
+    detail = "billing-7 (10.20.30.40) refused jdoe; known is SHA256:" + "aB3/" * 10 + "xyz"
+    failure = Failure(FailureKind.HOST_KEY, detail, "see /home/jdoe/.ssh/known_hosts")
+    subject = Subject("billing-7", "127.0.0.1")
+    manifest = replace(MANIFEST, subject=subject, failure=failure)
+    shown, used = redacted(evidence_of((), manifest=manifest), tmp_path)
+    assert shown.manifest.failure is not None
+    assert shown.manifest.failure.kind is FailureKind.HOST_KEY
+    assert shown.manifest.subject.address == "127.0.0.1"
+    assert shown.manifest.failure.try_next == f"see /home/{used['user']['jdoe']}/.ssh/known_hosts"
+    for told in ("billing", "10.20.30.40", "jdoe", "aB3/"):
+        assert told not in everything(next(tmp_path.iterdir()))
 
 
 def test_two_looks_at_one_host_are_two_files(ssm_triage: Command, store: Store, tmp_path: Path) -> None:
