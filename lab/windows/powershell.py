@@ -24,7 +24,9 @@ PROGRESS = (
 )
 """Comes on standard error with every start of PowerShell, even where all goes well."""
 
-_ENCODED = re.compile(r"powershell(?:\.exe)?\s.*-EncodedCommand\s+([A-Za-z0-9+/=]+)\s*", re.IGNORECASE)
+_ENCODED = re.compile(
+    r"powershell(?:\.exe)?\s+(?:.*\s)?-EncodedCommand\s+([A-Za-z0-9+/=]+)\s*", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -62,20 +64,20 @@ class Shell:
 
     def takes_input(self, line: str) -> bool:
         """Whether the command waits for the end of its standard input."""
-        return line in self.lines or _ENCODED.fullmatch(line) is not None
+        return line in self.lines or _script_in(line) == READER.strip()
 
     def run(self, line: str, stdin: bytes) -> Answer:
         """What ``line`` gives.
 
         Raises:
-            UnknownScript: it is neither a known line nor the reader of scripts.
+            UnknownScript: it is neither a known line nor a script in the line.
         """
         if len(line) > MAX_LINE:
             return Answer(stderr="The command line is too long.\r\n", exit_code=1)
         if line in self.lines:
             return self.lines[line](stdin)
-        encoded = _ENCODED.fullmatch(line)
-        if encoded is None:
+        script = _script_in(line)
+        if script is None:
             raise UnknownScript(line.encode())
         if not self.has_powershell:
             return Answer(
@@ -83,9 +85,9 @@ class Shell:
                 "operable program or batch file.\r\n",
                 exit_code=1,
             )
-        if base64.b64decode(encoded[1]).decode("utf-16-le") != READER.strip():
-            raise UnknownScript(base64.b64decode(encoded[1]))
-        return self._read(stdin)
+        if script == READER.strip():
+            return self._read(stdin)
+        return _started(b"", self.persona(script.encode()))
 
     def _read(self, stdin: bytes) -> Answer:
         """What the reader does: say the language mode, unpack the script, run it."""
@@ -95,8 +97,23 @@ class Shell:
         length, _, packed = stdin.decode("ascii", "replace").replace("\r\n", "").partition(":")
         if length != str(len(packed)):
             return Answer(mark, PROGRESS, INCOMPLETE)
-        given = self.persona(gzip.decompress(base64.b64decode(packed)))
-        answer = given if isinstance(given, Answer) else Answer(given)
-        stdout = answer.stdout.encode() if isinstance(answer.stdout, str) else answer.stdout
-        stderr = answer.stderr.encode() if isinstance(answer.stderr, str) else answer.stderr
-        return Answer(mark + stdout, PROGRESS + stderr, answer.exit_code, answer.delay_s)
+        return _started(mark, self.persona(gzip.decompress(base64.b64decode(packed))))
+
+
+def _started(before: bytes, given: bytes | Answer) -> Answer:
+    """The answer of a script, as it comes out of a PowerShell that was started for it."""
+    answer = given if isinstance(given, Answer) else Answer(given)
+    stdout = answer.stdout.encode() if isinstance(answer.stdout, str) else answer.stdout
+    stderr = answer.stderr.encode() if isinstance(answer.stderr, str) else answer.stderr
+    return Answer(before + stdout, PROGRESS + stderr, answer.exit_code, answer.delay_s)
+
+
+def _script_in(line: str) -> str | None:
+    """The script that a command line holds, encoded."""
+    found = _ENCODED.fullmatch(line)
+    if found is None:
+        return None
+    try:
+        return base64.b64decode(found[1], validate=True).decode("utf-16-le")
+    except ValueError:
+        return None
