@@ -94,7 +94,9 @@ def told_to_stop(case: Case) -> Iterator[Told]:
 def wrong_user(case: Case) -> Iterator[Told]:
     """Not root."""
     unit, processes = case.unit, case.facts.processes.or_none()
-    others = [p for p in processes.processes if p.user not in ("", "root", "0")] if processes is not None else []
+    others = (
+        [p for p in processes.processes if p.user not in ("", "root", "0")] if processes is not None else []
+    )
     files = case.facts.unit_files.or_none()
     settings = [s for s in files.values("User") if s.value not in ("root", "0")] if files is not None else []
     user = unit.user if unit is not None and unit.user not in ("", "root", "0") else None

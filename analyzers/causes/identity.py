@@ -178,31 +178,44 @@ def unknown_keys(case: Case) -> Iterator[Told]:
 
 @rule("iam-access-denied", "logs")
 def denied(case: Case) -> Iterator[Told]:
-    """AWS names the caller, the action, and sometimes the policy."""
+    """AWS names the caller, the action, and sometimes the policy.  All that is denied is one cause."""
     sightings = [s for s in case.failures() if s.supports[:1] == ("iam-access-denied",)]
-    sightings.sort(key=lambda s: _service(s) != "ssm")
-    services = {_service(s) for s in sightings}
-    for sighting in sightings:
-        service = _service(sighting)
-        scope = None if service in (None, "ssm") or "ssm" in services else service
-        sure = CERTAIN if sighting.capture("arn") else LIKELY
-        values = {"action": _ACTIONS.get(service or "ssm", ""), **log_values(case, sighting)}
-        yield Finding(
-            "iam-access-denied", sure, (share(sighting),), scope, values=values, since=sighting.first.time
-        )
+    if not sightings:
+        return
+    sightings.sort(key=lambda s: not s.capture("arn"))
+    actions = _denied_actions(sightings)
+    yield Finding(
+        "iam-access-denied",
+        CERTAIN if sightings[0].capture("arn") else LIKELY,
+        shares(sightings),
+        None if actions[0] in _BASE else actions[0].partition(":")[0],
+        values={
+            **log_values(case, sightings[0]),
+            "action": " ".join(actions),
+            "calls": " and ".join((", ".join(actions[:-1]), actions[-1])) if actions[1:] else actions[0],
+        },
+        since=min((s.first.time for s in sightings if s.first.time is not None), default=None),
+    )
 
 
+def _denied_actions(sightings: list[Sighting]) -> list[str]:
+    """Every action that was denied, the one that all depends on first; by its service where none is named."""
+    named = [
+        a for s in sightings for a in s.captures.get("action", ()) or (_ACTIONS.get(s.target, _BASE[0]),)
+    ]
+    rank = (*_BASE, *_ACTIONS.values())
+    return sorted(dict.fromkeys(named), key=lambda a: rank.index(a) if a in rank else len(rank))
+
+
+_BASE = (
+    "ssm:UpdateInstanceInformation", "ssm:RegisterManagedInstance", "ssm:RequestManagedInstanceRoleToken",
+)  # fmt: skip
+"""Without these the host is never online; what else may be denied concerns its service alone."""
 _ACTIONS = {
     "ssm": "ssm:UpdateInstanceInformation",
     "ssmmessages": "ssmmessages:CreateControlChannel",
     "ec2messages": "ec2messages:GetMessages",
 }
-
-
-def _service(sighting: Sighting) -> str | None:
-    """The service whose action was denied."""
-    action = sighting.capture("action")
-    return action.partition(":")[0] if action else (sighting.target or None)
 
 
 @rule("dhmc-not-ready", "logs")

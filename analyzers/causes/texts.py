@@ -47,13 +47,13 @@ def _line(template: str, values: Mapping[str, str]) -> str:
     return template.format_map({gap: _quoted(gap, values) for gap in gaps(template)})
 
 
-_ROUTE = frozenset({"bad_route"})  # several words on purpose; each is quoted
+_WORDS = frozenset({"bad_route", "action"})  # several words on purpose; each is quoted
 
 
 def _quoted(gap: str, values: Mapping[str, str]) -> str:
     value = values.get(gap)
     if not value or value == unfilled(gap):
         return unfilled(gap)
-    if gap in _ROUTE:
+    if gap in _WORDS:
         return " ".join(shlex.quote(word) for word in value.split())
     return shlex.quote(value)
