@@ -1,6 +1,17 @@
 """``python -m bench``: all measurements."""
 
-from bench.collect import main
+import sys
+
+from bench import collect, logs
+
+
+def main() -> int:
+    """Sweeps first, then logs.  A process that was started as a sweep's client is that and no more."""
+    failed = collect.main()
+    if "--client" in sys.argv:
+        return failed
+    return logs.main([]) or failed
+
 
 if __name__ == "__main__":
     raise SystemExit(main())
