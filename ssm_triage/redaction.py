@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
@@ -25,11 +26,13 @@ from ssm_triage.pseudonyms import Pseudonyms
 MARK = "pseudonyms"
 """What the manifest of redacted evidence says."""
 
-_LONGEST_LINE = 1 << 20
 _AGENT_VERSION = re.compile(r"[1-3]\.\d\.\d{1,4}\.0")
 """The agent's versions look like addresses; none of them ends otherwise."""
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
-_MOST_LABELS = 10
+_JOINTS = re.compile(r"([._-])")
+_MOST_JOINTS = 24
+_DISTINCT = re.compile(r"[\d_-]")
+"""What a name must have to be told from the word next to it: ``web-01`` in ``web-01-backup``, not ``web``."""
 _BY_FORM = r"""
     SHA256:(?P<fingerprint>[A-Za-z0-9+/]{43})
   | \b(?P<keyid>(?:AKIA|ASIA|AROA|AIPA|AIDA|ANPA|AGPA)[A-Z0-9]{12,17})\b
@@ -49,6 +52,7 @@ class Redactor:
     def __init__(self, pseudonyms: Pseudonyms, names: Names) -> None:
         self._stand_in = pseudonyms
         self._kinds = names.kinds
+        self._word = lru_cache(maxsize=1 << 16)(self._find_in_word)
         phrases = [name for name in self._kinds if not _WORD.fullmatch(name)]
         longest_first = sorted(map(re.escape, phrases), key=len, reverse=True)
         phrase = rf"(?<!\w)(?P<phrase>(?i:{'|'.join(longest_first)}))(?!\w)" if phrases else "(?!)"
@@ -108,20 +112,19 @@ class Redactor:
             case _:
                 return self._word(whole)
 
-    def _word(self, word: str) -> str:
-        """``web-01.corp.example``: all of it, or what of its labels is a name: the longest first."""
+    def _find_in_word(self, word: str) -> str:
+        """``web-01.corp.example``, ``backup-web-01``: what of it is a name, the longest first."""
         if word.lower() in self._kinds:
             return self._named(word)
-        labels = word.split(".", _MOST_LABELS)
-        if len(labels) == 1:
-            return word
-        for length in range(len(labels) - 1, 0, -1):
-            for start in range(len(labels) - length + 1):
-                part = ".".join(labels[start : start + length])
-                if part.lower() in self._kinds:
-                    sides = (".".join(labels[:start]), ".".join(labels[start + length :]))
-                    shown = (self._word(sides[0]), self._named(part), self._word(sides[1]))
-                    return ".".join(filter(None, shown))
+        pieces = _JOINTS.split(word, _MOST_JOINTS)
+        for length in range(len(pieces) - 2, 0, -2):
+            for start in range(0, len(pieces) - length + 1, 2):
+                end = start + length
+                part = "".join(pieces[start:end])
+                whole_labels = {*pieces[start - 1 : start], *pieces[end : end + 1]} <= {"."}
+                if part.lower() in self._kinds and (whole_labels or _DISTINCT.search(part)):
+                    before, after = "".join(pieces[:start]), "".join(pieces[end:])
+                    return self._find_in_word(before) + self._named(part) + self._find_in_word(after)
         return word
 
     def _named(self, name: str) -> str:

@@ -140,6 +140,7 @@ def test_names_wherever_they_stand(tmp_path: Path) -> None:
     )
     probes = [
         probe("hostname", "billing-7\n"),
+        probe("mounts", "/dev/sdb /mnt/old-billing-7_backup ext4 rw 0 0\nbilling-7.initech.example:/x\n"),
         probe("addresses", "inet 10.20.30.40/20 brd 10.20.31.255 scope global eth0\n"),
         probe("agent-environ", "# pid 1 /usr/bin/amazon-ssm-agent\nhttps_proxy=http://squid.initech.example:3128\n"),
         probe("routes", "Iface\tDestination\tGateway\tFlags\tR\tU\tM\tMask\n"
