@@ -23,7 +23,7 @@ def as_socket(channel: paramiko.Channel) -> socket.socket:
 
 
 def _from_socket(sock: socket.socket, channel: paramiko.Channel) -> None:
-    with sock, channel, contextlib.suppress(OSError, EOFError):  # either side may be gone
+    with contextlib.suppress(OSError, EOFError), sock, channel:  # either side may be gone
         while data := sock.recv(_CHUNK):
             channel.sendall(data)
 
