@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from analyzers import story, tables
 from analyzers.causes import every_rule
+from analyzers.causes.asides import without_asides
 from analyzers.causes.case import Case
 from analyzers.causes.catalogue import Catalogue, CauseText
 from analyzers.causes.proof import proof_of_health
@@ -72,7 +73,7 @@ def case_of(
     return Case(
         evidence.manifest,
         Facts(evidence),
-        settled(read_logs(evidence, signatures=signatures)),
+        without_asides(settled(read_logs(evidence, signatures=signatures))),
         now or datetime.now(UTC),
     )
 

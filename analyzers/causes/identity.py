@@ -33,7 +33,7 @@ from analyzers.text import say
 def no_profile(case: Case) -> Iterator[Told]:
     """IMDS works and lists no role.  With default host management the agent needs none."""
     imds = case.imds
-    if imds is None or not needed(case) or _works(case):
+    if imds is None or not needed(case) or _works(case) or _dhmc(case):
         return
     logged = shares(case.logs.supporting("iam-no-instance-profile"))
     role, info = imds.answer("role"), imds.iam_info
@@ -117,9 +117,8 @@ def somebody_else(case: Case) -> Iterator[Told]:
 
 
 def _dhmc(case: Case) -> bool:
-    """Whether the agent works with the role of default host management, which is not the instance's."""
-    state = case.last_state("credentials")
-    return state is not None and state.value == "dhmc"
+    """Whether the agent works, or did, with the role of default host management, not the instance's."""
+    return any(s.aspect == "credentials" and s.value == "dhmc" for s in case.logs.states)
 
 
 @rule("stray-credentials", "credentials", "logs")
@@ -222,6 +221,13 @@ _ACTIONS = {
 def dhmc(case: Case) -> Iterator[Told]:
     """Default host management is the last thing tried: it is the cause only where nothing else failed."""
     said: list[Citation] = [share(s) for s in case.logs.current if "dhmc-not-ready" in s.supports]
+    worked = next((s for s in case.logs.states if s.aspect == "credentials" and s.value == "dhmc"), None)
+    if said and worked is not None and not any(s for s in case.failures() if s.signature != "iam.no-role"):
+        reason = say("The agent has worked by default host management, without a role of its own.")
+        yield Exclusion("iam-no-instance-profile", reason, (worked.event.cite(),))
+        values = {"reason": "it has worked before, and the account has it no longer"}
+        yield Finding("dhmc-not-ready", LIKELY, (said[0], worked.event.cite()), values=values)
+        return
     if said and not any(s for s in case.failures() if not s.vague):
         yield Finding(
             "dhmc-not-ready",

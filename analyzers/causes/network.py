@@ -195,6 +195,8 @@ def unreachable(case: Case) -> Iterator[Told]:
         sure = CERTAIN if all(accounted(case, e) for e in failing) else LIKELY
         if first.state is EndpointState.REFUSED and judged(case, first) is None:
             sure = POSSIBLE  # a reset may as well come from the host itself, or from where a wrong name leads
+        if any(e.disagreement for e in failing):
+            sure = POSSIBLE  # the way to a wrong address says nothing
         yield Finding("endpoint-unreachable", sure, cited, scope_of(case, failing), values=values)
 
 
@@ -276,15 +278,25 @@ def handshake(case: Case) -> Iterator[Told]:
     failing = direct(case, EndpointState.TLS_BROKEN)
     for endpoint in failing:
         broken = next((t for t in endpoint.tls if t.outcome in _HANDSHAKE), None)
-        if broken is not None:
-            yield Finding(
-                _HANDSHAKE[broken.outcome],
-                CERTAIN,
-                lines(broken.at),
-                scope_of(case, failing),
-                values=endpoint_values(endpoint),
-            )
-            return
+        if broken is None:
+            continue
+        cited, scope, values = lines(broken.at), scope_of(case, failing), endpoint_values(endpoint)
+        if broken.outcome == "timeout":  # large packets that get lost look like a device that stalls
+            tunnel = _by_tunnel(case, endpoint)
+            yield Finding("mtu-blackhole", LIKELY if tunnel else POSSIBLE, cited, scope, values=values)
+            yield Finding("endpoint-tls-timeout", POSSIBLE if tunnel else LIKELY, cited, scope, values=values)
+        else:
+            yield Finding(_HANDSHAKE[broken.outcome], CERTAIN, cited, scope, values=values)
+        return
+
+
+def _by_tunnel(case: Case, endpoint: Endpoint) -> bool:
+    """Whether the way to the endpoint is a tunnel, whose packets hold less than those of the network."""
+    address = first_address(endpoint)
+    answer = case.routing.answer(address) if case.routing is not None and address is not None else None
+    return answer is not None and (answer.device or "").startswith(
+        ("tun", "tap", "wg", "ppp", "ipsec", "vti", "gre")
+    )
 
 
 _ANSWERS = {
