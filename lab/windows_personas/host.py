@@ -324,10 +324,7 @@ def healthy(edition: Edition, language: Language) -> dict[str, bytes]:
                 "version": edition.launch_version,
             }
         ),
-        "disk-space": text(
-            "Filesystem 1024-blocks Used Available Capacity Mounted on",
-            "C: 31455228 15455228 16000000 49% C:",
-        ),
+        "disk-space": objects({"kind": "disk", "device": "C:", "size": 32210153472, "free": 16384000000}),
         "exhibits": text(f"# route print (code page {language.oem})", language.active_routes),
         "imds": imds(),
         **{f"endpoint-{name}": endpoint(name) for name in PEERS},

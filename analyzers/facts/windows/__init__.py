@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from analyzers.facts.windows import network, service
-from analyzers.facts.windows.host import WindowsHost, read_windows
+from analyzers.facts.windows.host import WindowsHost, parse_disks, read_windows
 
 __all__ = ["READERS", "WindowsHost", "read_windows"]
 
@@ -23,5 +23,6 @@ READERS: Mapping[str, Callable[[bytes, str], Any]] = {
     "addresses": network.parse_addresses,
     "neighbours": network.parse_neighbours,
     "resolv-conf": network.parse_resolvers,
+    "disk-space": parse_disks,
 }
 """By probe: what reads it on Windows instead."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analyzers.facts.base import MAX_BYTES, Line
+from analyzers.facts.disk import Disk, Usage
 from analyzers.facts.windows.firewall import WindowsFirewall, parse_firewall
 from analyzers.facts.windows.network import KeptRoute, parse_kept_routes
 from analyzers.facts.windows.objects import things_of
@@ -71,6 +72,23 @@ def parse_image_state(output: bytes, source: str = "probes/image-state") -> Imag
     """Of the registry's ``Setup\\State``."""
     thing = next(things_of(output, source, "image-state"), None)
     return ImageState(thing.at, thing.text("state")) if thing is not None else None
+
+
+_KIB = 1024
+_SCRAPS = 1024
+"""KiB that NTFS may show as free and give to nobody."""
+
+
+def parse_disks(output: bytes, source: str = "probes/disk-space") -> Disk:
+    """The fixed disks; their sizes are in bytes."""
+    usages = []
+    for thing in things_of(output, source, "disk"):
+        total, free = (thing.number("size") or 0) // _KIB, (thing.number("free") or 0) // _KIB
+        if total > 0 and thing.number("free") is not None:
+            available = free if free > _SCRAPS else 0
+            device = thing.text("device")
+            usages.append(Usage(thing.at, device, total, max(0, total - free), available, device))
+    return Disk(tuple(usages))
 
 
 def parse_launch_agents(output: bytes, source: str = "probes/launch-agents") -> tuple[LaunchAgent, ...]:

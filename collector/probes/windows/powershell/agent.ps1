@@ -181,11 +181,6 @@ function ProbeUpdate {
     }
 }
 
-function ProbeSsmCli {
-    # ssm-cli writes a log of its own from 3.1.501 on; it is not run.  Its answer is taken from what it kept.
-    throw 'absent: ssm-cli is not run on Windows, as it writes to the log that is being read'
-}
-
 # ---- The launch agents of EC2 --------------------------------------------------------------------------------
 
 function LaunchLog([string]$Agent, [string]$Path) {

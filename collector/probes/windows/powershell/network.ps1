@@ -196,7 +196,7 @@ function ProbeSockets {
 
 function Exhibit([string]$Command, [scriptblock]$Run) {
     "# $Command (code page $([Console]::OutputEncoding.CodePage))"
-    try { Covered (@(& $Run | Select-Object -First 400) -join "`n") }
+    try { CoveredProxy (Covered (@(& $Run | Select-Object -First 400) -join "`n")) }
     catch { 'not run: ' + (Reason $_) }
 }
 

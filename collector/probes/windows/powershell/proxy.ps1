@@ -119,13 +119,12 @@ function AgentProxy {
     return @{ http = ''; https = ''; no = ''; layer = '' }
 }
 
-# Spared: whether a list of exceptions lets a name go direct.
+# Spared: whether a list of exceptions lets a name go direct, as Go reads it: 169.254.* is no pattern to it.
 function Spared([string]$List, [string]$Name) {
     foreach ($entry in ($List -split '[,;\s]+')) {
         if (-not $entry) { continue }
         if ($entry -eq '*' -or $entry -eq $Name) { return $true }
         if ($Name -like ('*.' + $entry.TrimStart('*', '.'))) { return $true }
-        if ($entry -like '*`**' -and $Name -like $entry) { return $true }
     }
     return $false
 }

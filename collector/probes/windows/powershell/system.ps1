@@ -79,14 +79,8 @@ function ProbeImageState {
 }
 
 function ProbeDisk {
-    # As df -Pk prints it: the reader is the same.
-    'Filesystem 1024-blocks Used Available Capacity Mounted on'
     foreach ($disk in @(Cim 'Win32_LogicalDisk' 'DriveType = 3')) {
-        if (-not $disk.Size) { continue }
-        $size = [long]($disk.Size / 1024)
-        $free = [long]($disk.FreeSpace / 1024)
-        $used = $size - $free
-        '{0} {1} {2} {3} {4}% {5}' -f $disk.DeviceID, $size, $used, $free, [int](100 * $used / $size), $disk.DeviceID
+        Json ([ordered]@{ kind = 'disk'; device = $disk.DeviceID; size = $disk.Size; free = $disk.FreeSpace; system = $disk.FileSystem })
     }
 }
 

@@ -1,0 +1,165 @@
+"""Every persona, through the script, the frame and the facts, to its diagnosis."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from windows_support import Kept
+
+from analyzers.causes import built_in
+from analyzers.diagnose import case_of, diagnose
+from analyzers.diagnosis import Diagnosis
+from collector.evidence import Evidence, Subject
+from collector.evidence.memory import evidence_of
+from collector.probes.windows import WINDOWS
+from collector.probes.windows.compile import compile_windows
+from collector.probes.windows_frame import WindowsFrameReader
+from collector.target import Platform
+from lab.windows.powershell import UnknownScript
+from lab.windows_personas import CASES, EDITIONS, LANGUAGES, WindowsPersona, persona
+
+NONCE = "0123456789abcdef" * 2
+NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
+
+
+def collected(host: WindowsPersona) -> Evidence:
+    """What comes of sending the script to a persona."""
+    kept = Kept()
+    reader = WindowsFrameReader(NONCE, kept, WINDOWS)
+    reader.feed(host(compile_windows(nonce=NONCE)))
+    reader.finish()
+    assert reader.complete
+    logs = {log[0]: body for log, body in zip(kept.logs, kept.bodies, strict=True)}
+    return evidence_of(kept.probes.values(), logs, subject=Subject(host.name, platform=Platform.WINDOWS))
+
+
+def judged(case: str, year: int = 2022, language: str = "en") -> Diagnosis:
+    return diagnose(collected(persona(case, year, language)), now=NOW)
+
+
+def told(diagnosis: Diagnosis) -> list[str]:
+    return [cause.slug for cause in diagnosis.causes] or [str(diagnosis.verdict)]
+
+
+def copied(diagnosis: Diagnosis) -> list[str]:
+    return [line for step in diagnosis.causes[0].remedy for line in step.lines]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("year", EDITIONS)
+@pytest.mark.parametrize("case", CASES)
+def test_each_is_diagnosed_right(case: str, year: int, language: str) -> None:
+    assert told(judged(case, year, language)) == [persona(case, year, language).cause]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if persona(case).cause != "healthy"])
+def test_nothing_to_copy_is_of_another_system(case: str) -> None:
+    lines = copied(judged(case))
+    assert lines
+    assert not [line for line in lines if "sudo" in line or "systemctl" in line or "/etc/" in line]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_arithmetic_of_a_stale_route(language: str) -> None:
+    found = judged("stale-persistent-route", 2019, language)
+    sentence = str(found.causes[0].sentence)
+    for value in (
+        "172.31.48.1",
+        "172.31.48.0",
+        "10.0.16.0/20",
+        "10.0.16.1",
+        "interface 5",
+        "persistent store",
+    ):
+        assert value in sentence
+    lines = copied(found)
+    assert "route -p add 169.254.169.254 mask 255.255.255.255 10.0.16.1 metric 1 if 5" in lines
+    for number in ("250", "251", "253", "123", "249"):
+        assert f"route -p add 169.254.169.{number} mask 255.255.255.255 10.0.16.1 metric 1 if 5" in lines
+    cited = " ".join(str(citation.text) for citation in found.causes[0].evidence)
+    for number in ("254", "250", "251", "253", "123", "249"):
+        assert f"169.254.169.{number}/32" in cited
+
+
+def test_a_route_that_is_not_kept_is_not_blamed_on_the_image() -> None:
+    sentence = str(judged("stale-active-route").causes[0].sentence)
+    assert "not kept" in sentence
+    assert "image" not in sentence
+
+
+def test_of_two_routes_the_lower_metric_is_named() -> None:
+    sentence = str(judged("two-routes").causes[0].sentence)
+    assert "metric 16" in sentence
+    assert "172.31.48.1" in sentence
+
+
+def test_a_vanished_interface_is_named() -> None:
+    sentence = str(judged("vanished-interface", 2016, "ko").causes[0].sentence)
+    assert "이더넷 2" in sentence
+    assert "interface 5" in sentence
+
+
+def test_activation_that_fails_corroborates() -> None:
+    host = persona("stale-persistent-route")
+    failed = (
+        b'{"kind":"event","log":"Application","provider":"Microsoft-Windows-Security-SPP","id":8198,'
+        b'"time":"2026-11-23T06:00:00Z","values":["hr=0xC004F074"]}\n'
+    )
+    more = WindowsPersona(host.name, host.cause, {**host.probes, "service-events": failed}, host.logs)
+    evidence = diagnose(collected(more), now=NOW).causes[0].evidence
+    assert any("0xC004F074" in str(citation.text) for citation in evidence)
+
+
+def test_no_kept_route_on_2022_is_normal() -> None:
+    host = persona("healthy", 2022)
+    assert b"169.254" not in host.probes["persistent-routes"]
+    assert told(judged("healthy", 2022)) == ["healthy"]
+
+
+def test_a_default_route_alone_is_no_fault() -> None:
+    assert b"169.254.169.254/32" not in persona("no-route-of-its-own").probes["routes"]
+    assert told(judged("no-route-of-its-own")) == ["healthy"]
+
+
+def test_a_stale_route_is_no_fault_while_the_service_answers() -> None:
+    """What works is not broken: the route may be on its way out."""
+    good, bad = persona("healthy"), persona("stale-active-route")
+    mixed = {**bad.probes, "imds": good.probes["imds"], "sockets": good.probes["sockets"]}
+    found = diagnose(collected(WindowsPersona("mixed", "healthy", mixed)), now=NOW)
+    assert told(found) == ["healthy"]
+
+
+def test_events_before_the_boot_are_history() -> None:
+    host = persona("service-start-timeout")
+    old = host.probes["service-events"].replace(b"2026-11-23", b"2026-11-20")
+    before = WindowsPersona(host.name, "agent-stopped", {**host.probes, "service-events": old})
+    assert told(diagnose(collected(before), now=NOW)) == ["agent-stopped"]
+
+
+def test_a_full_disk_is_seen() -> None:
+    host = persona("healthy")
+    full = b'{"kind":"disk","device":"C:","size":32210153472,"free":4096}\n'
+    found = diagnose(
+        collected(WindowsPersona("full", "disk-full", {**host.probes, "disk-space": full})), now=NOW
+    )
+    assert told(found) == ["disk-full"]
+
+
+def test_every_rule_of_windows_tells_something_of_some_persona() -> None:
+    rules = [rule for rule in built_in() if rule.name.startswith("windows.")]
+    cases = [case_of(collected(persona(case)), now=NOW) for case in CASES]
+    speaking = {rule.name for rule in rules for case in cases if any(rule(case))}
+    assert {rule.name for rule in rules} - speaking == {"windows.disk_full"}, "tried above"
+
+
+def test_an_unknown_script_fails_loudly() -> None:
+    host = persona("healthy")
+    for script in (b"Get-Date", compile_windows(nonce=NONCE) + b"\n# more"):
+        with pytest.raises(UnknownScript):
+            host(script)
+
+
+def test_the_script_may_carry_other_values() -> None:
+    host = persona("healthy")
+    assert host(compile_windows(nonce=NONCE, region="us-east-1", log_budget=None))
