@@ -61,6 +61,7 @@ TYPES = {
     "System.Diagnostics.FileVersionInfo": {"GetVersionInfo"},
     "System.Diagnostics.Stopwatch": {"StartNew"},
     "System.double": {"Parse"},
+    "System.Enum": {"ToObject"},
     "System.Environment": {"GetEnvironmentVariable", "GetFolderPath", "MachineName", "Version"},
     "System.Globalization.CultureInfo": {"CurrentCulture", "InstalledUICulture", "InvariantCulture"},
     "System.IO.Compression.CompressionMode": {"Compress"},

@@ -22,6 +22,10 @@ _HEAD = """\
 # This script only looks.  It writes no file, changes no setting, starts no service, makes no task.
 # What it finds, it prints; secrets are cut out or covered before that.  Windows PowerShell 3.0 and later.
 
+if ($PSVersionTable.PSVersion.Major -lt 3) {
+    'ssm-triage: PowerShell 3.0 or later is needed (Windows Management Framework); here is ' + $PSVersionTable.PSVersion
+    exit 95
+}
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 """

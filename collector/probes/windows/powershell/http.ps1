@@ -252,8 +252,9 @@ function Handshake($Client, [string]$Name, [double]$Limit) {
         $plain = $Client.GetStream()
         $callback = [Net.Security.RemoteCertificateValidationCallback]$judge
         $stream = New-Object Net.Security.SslStream -ArgumentList $plain, $false, $callback
-        # 1.2, 1.1 and 1.0 by number: .NET 4.0 of Server 2012 has no names for the newer two.
-        try { $stream.AuthenticateAsClient($Name, $null, [Security.Authentication.SslProtocols]4032, $false) }
+        # 1.2, 1.1 and 1.0 by number: .NET 4.0 has no names for the newer two.
+        $protocols = [Enum]::ToObject([Security.Authentication.SslProtocols], 4032)
+        try { $stream.AuthenticateAsClient($Name, $null, $protocols, $false) }
         catch [ArgumentException] { $stream.AuthenticateAsClient($Name) }
         $answer['stream'] = $stream
         $answer['protocol'] = $stream.SslProtocol.ToString()

@@ -21,11 +21,14 @@ function SendFrame([string]$Head, [byte[]]$Body) {
     [Console]::Out.Flush()
 }
 
+# Known: what is found out on the way; one table, so that every function sees a change.
+$Known = @{ region = $Region; source = $RegionSource; user = '' }
+
 # OpenSpace: a place of its own for probes to run in, which can be given up where one of them hangs.
 function OpenSpace {
     $space = [Management.Automation.Runspaces.RunspaceFactory]::CreateRunspace()
     $space.Open()
-    $given = '$Region = "{0}"; $RegionSource = "{1}"; $Imds = "{2}"' -f $Region, $RegionSource, $Imds
+    $given = '$Region = "{0}"; $RegionSource = "{1}"; $Imds = "{2}"' -f $Known['region'], $Known['source'], $Imds
     $quiet = '$ErrorActionPreference = "Stop"; $ProgressPreference = "SilentlyContinue"'
     $shell = [PowerShell]::Create()
     $shell.Runspace = $space
@@ -65,7 +68,8 @@ function Finish($Run) {
         $usable = $false
         [void]$Run['shell'].BeginStop($null, $null)
     }
-    $lines = @(foreach ($item in @($Run['out'])) { "$item" })
+    # ReadAll, as walking through a collection that is still open would wait for its end.
+    $lines = @(foreach ($item in $Run['out'].ReadAll()) { "$item" })
     $text = $lines -join "`n"
     if ($text) { $text += "`n" }
     $bytes = [Text.Encoding]::UTF8.GetBytes($text)
@@ -80,7 +84,7 @@ function Finish($Run) {
     if ($usable) { $way = "$($Run['space'].SessionStateProxy.GetVariable('Way'))" }
     SendFrame (Json ([ordered]@{
         probe = $Run['id']; status = $status; ms = [long]$Run['watch'].ElapsedMilliseconds; via = $way; note = $note
-        ran_as = $RanAs
+        ran_as = $Known['user']
     })) $bytes
     $global:Answer = $text
     return $usable
@@ -95,6 +99,7 @@ function Failure($Caught) {
     $said = "$($record.TargetObject)"
     if ($said -like 'absent: *') { return 'absent', $said.Substring(8) }
     if ($said -like 'denied: *') { return 'denied', $said.Substring(8) }
+    if ($null -ne $record.Exception -and $inner -is [Management.Automation.RuntimeException]) { $inner = $record.Exception }
     $name = $inner.GetType().Name
     if ($name -eq 'UnauthorizedAccessException' -or $name -eq 'SecurityException' -or $record.CategoryInfo.Category -eq 'PermissionDenied') {
         return 'denied', $name
@@ -106,12 +111,12 @@ function Failure($Caught) {
 function Main {
     $identity = [Security.Principal.WindowsIdentity]::GetCurrent()
     $principal = New-Object Security.Principal.WindowsPrincipal $identity
-    $script:RanAs = $identity.Name
+    $Known['user'] = $identity.Name
     $privilege = 'none'
     if ($principal.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)) { $privilege = 'administrator' }
     SendFrame (Json ([ordered]@{
         hello = [ordered]@{
-            version = '1'; user = $RanAs; privilege = $privilege; powershell = $PSVersionTable.PSVersion.ToString()
+            version = '1'; user = $Known['user']; privilege = $privilege; powershell = $PSVersionTable.PSVersion.ToString()
             language = $ExecutionContext.SessionState.LanguageMode.ToString(); machine = [Environment]::MachineName
         }
     })) $null
@@ -119,7 +124,7 @@ function Main {
     $runs = @()
     foreach ($probe in $FirstProbes) { $runs += Begin $probe (OpenSpace) }
     $started = $false
-    if ($Region) {
+    if ($Known['region']) {
         foreach ($probe in $NetworkProbes) { $runs += Begin $probe (OpenSpace) }
         $started = $true
     }
@@ -130,9 +135,9 @@ function Main {
     foreach ($run in $runs) {
         [void](Finish $run)
         if (-not $started -and $run['id'] -eq 'imds') {
-            if ($Answer -match '(?m)^\[region\](?:\n[^\[].*)*?\n\| ([a-z]{2,6}(?:-[a-z]+)+-\d{1,2})') {
-                $script:Region = $Matches[1]
-                $script:RegionSource = 'imds'
+            if ($global:Answer -match '(?m)^\[region\](?:\n[^\[].*)*?\n\| ([a-z]{2,6}(?:-[a-z]+)+-\d{1,2})') {
+                $Known['region'] = $Matches[1]
+                $Known['source'] = 'imds'
             }
         }
     }
@@ -149,7 +154,7 @@ function Main {
             if (@(SendLogs)[-1] -eq 0) { $status = 'absent'; $note = 'there is no log of the agent' }
         }
         catch { $status, $note = Failure $_ }
-        SendFrame (Json ([ordered]@{ probe = $probe['id']; status = $status; ms = [long]$watch.ElapsedMilliseconds; note = $note; ran_as = $RanAs })) $null
+        SendFrame (Json ([ordered]@{ probe = $probe['id']; status = $status; ms = [long]$watch.ElapsedMilliseconds; note = $note; ran_as = $Known['user'] })) $null
     }
     SendFrame '{"bye":true}' $null
 }
