@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 
 from analyzers.causes.versions import Abilities, Change
 from analyzers.facts import Facts
@@ -29,6 +30,9 @@ REGION = re.compile(
 )
 """How AWS names its regions; a name that does not fit is none."""
 _ENDPOINT = re.compile(r"(?:ssm|ssmmessages|ec2messages)\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?)")
+_ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:(?P<region>[a-z0-9-]*):(?P<account>[0-9]{12}):")
+_NAMES = ("host", "url", "name", "peer")
+"""Captures that hold the name of an endpoint."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ class Case:
             "region": self._region,
             "instance": self._instance,
             "role": self.imds.role if self.imds else None,
-            "account": self.imds.account if self.imds else None,
+            "account": self._account,
             "unit": self.unit.name if self.unit and self.unit.exists else UNIT,
             **self._network,
             "windows": "yes" if self.windows else None,
@@ -189,26 +193,34 @@ class Case:
 
     @property
     def _region_named(self) -> str | None:
-        """The region in the endpoints' names that the log tells of, if there is such a region."""
-        told = (
-            v
-            for s in self.logs.sightings
-            for k in ("host", "url", "name", "peer")
-            for v in s.captures.get(k, ())
-        )
-        regions = (match[1] for text in told for match in _ENDPOINT.finditer(text))
+        """The region that the log names, in endpoints or in ARNs, if there is such a region."""
+        told = (v for s in self.logs.sightings for k in _NAMES for v in s.captures.get(k, ()))
+        regions = [match[1] for text in told for match in _ENDPOINT.finditer(text)]
+        arns = (match for s in self.logs.sightings for match in _ARN.finditer(s.last.message))
+        regions += [match["region"] for match in arns if match["region"]]
         return next((region for region in regions if REGION.fullmatch(region)), None)
+
+    @property
+    def _account(self) -> str | None:
+        """As IMDS tells it, else as AWS named it in a refusal."""
+        if self.imds is not None and self.imds.account:
+            return self.imds.account
+        told = (s.capture("account") for s in self.logs.sightings)
+        arns = (match["account"] for s in self.logs.sightings for match in _ARN.finditer(s.last.message))
+        return next((account for account in chain(told, arns) if account), None)
 
     @property
     def _instance(self) -> str | None:
         machine = self.facts.virtualization.or_none()
-        logged = self.logs.identity if (self.logs.identity or "").startswith("i-") else None
-        return (
-            self.manifest.subject.instance_id
-            or (self.imds.instance_id if self.imds else None)
-            or (machine.instance_id if machine else None)
-            or logged
+        kept = self.facts.identity_config.or_none()
+        known = (
+            self.manifest.subject.instance_id,
+            self.imds.instance_id if self.imds else None,
+            machine.instance_id if machine else None,
+            kept.instance_id if kept else None,
+            self.logs.identity,
         )
+        return next((found for found in known if found and found.startswith("i-")), None)
 
     @property
     def _network(self) -> dict[str, str | None]:
