@@ -51,7 +51,7 @@ Record = tuple[float, Meaning, int, int, int]
 before it where it has none), what, from where to where in its batch, and for how many entries it stands.
 
 What is no failure and comes again and again is told when it comes first, when the state that it tells of was
-another one before, and then only its newest before the next failure that it may bear on."""
+another one before, and then only its newest before the next failure that it bears on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +246,13 @@ class Scanner:
     # -- what of it is told --------------------------------------------------------------------------------
 
     def _tell(self, cut: _Cut, verdicts: list[_Verdict]) -> list[_Told]:
-        """Every loud entry; of the quiet ones each that is news, and then the newest before a loud one."""
+        """Every loud entry; of the quiet ones each that is news, and then the newest before
+        what it bears on."""
         told: list[_Told] = []
         quiet: dict[Meaning, list[int]] = {}
         """What has been told before: the number of its newest entry, and how many there were since."""
         hasty: set[Meaning] = set()
-        """What of it must be told before the next failure."""
+        """What of it must be told before the next failure that it bears on."""
         for index, verdict in compress(enumerate(verdicts), verdicts):
             meaning = self._by_digits(verdict, cut, index) if isinstance(verdict, _ByDigits) else verdict
             if meaning is None:
@@ -260,8 +261,13 @@ class Scanner:
                 seen[0] = index
                 seen[1] += 1
             elif meaning.loud:
-                told += _newest(hasty if meaning.fails else tuple(quiet), quiet)
-                hasty.clear()
+                due = (
+                    [other for other in hasty if meaning.area in other.bears_on]
+                    if meaning.fails
+                    else [*quiet]
+                )
+                told += _newest(due, quiet)
+                hasty.difference_update(due)
                 told.append((index, meaning, 1))
             elif (before := self._told.get(meaning.topic)) is not meaning:
                 if before is not None and before in quiet:
@@ -271,7 +277,7 @@ class Scanner:
                 told.append((index, meaning, 1))
             else:
                 quiet[meaning] = [index, 1]
-                if not meaning.patient:
+                if meaning.bears_on:
                     hasty.add(meaning)
         told += _newest(tuple(quiet), quiet)
         told.sort()

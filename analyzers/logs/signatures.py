@@ -104,9 +104,8 @@ class Meaning:
     loud: bool
     """Whether each entry counts by itself and in its place: a failure, a start, a stop, and a state whose
     value stands in the entry."""
-    patient: bool
-    """Of what is not loud: whether its place among the failures tells nothing, since it speaks of no target
-    and no state."""
+    bears_on: frozenset[str]
+    """Areas among whose failures its place tells something: what it proves to work, and speaks of."""
 
     @property
     def topic(self) -> Meaning | str:
@@ -120,8 +119,8 @@ def _meaning(signature: Signature, operation: Signature | None, leg: Leg | None,
     area = _area(signature, operation, leg, target)
     fails = kind in (Kind.FAILURE, Kind.SYMPTOM)
     loud = fails or kind in (Kind.START, Kind.STOP) or (state is not None and state[1].startswith("{"))
-    patient = not (target or state or signature.proves)
-    return Meaning(signature, operation, leg, target, kind, area, state, fails, loud, patient)
+    bears_on = frozenset(filter(None, (*signature.proves, area, target)))
+    return Meaning(signature, operation, leg, target, kind, area, state, fails, loud, bears_on)
 
 
 def _area(signature: Signature, operation: Signature | None, leg: Leg | None, target: str) -> str:
