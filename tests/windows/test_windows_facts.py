@@ -2,8 +2,8 @@
 
 The cases are made by us, after the properties and numbers that Microsoft documents for these classes
 (MSFT_NetRoute, MSFT_NetAdapter, MSFT_NetNeighbor, Win32_IP4RouteTable, Win32_Service,
-SERVICE_FAILURE_ACTIONS, MIB_TCP_STATE) and, for the values of ``PersistentRoutes`` and the rules of the firewall,
-after their form in the registry.  None was captured from a live host.
+SERVICE_FAILURE_ACTIONS, MIB_TCP_STATE) and, for ``PersistentRoutes`` and the rules of the firewall, after
+their form in the registry.  None was captured from a live host.
 """
 
 from __future__ import annotations
@@ -453,13 +453,14 @@ VALUES = st.recursive(
     max_leaves=4,
 )
 KEYS = [
-    "store", "prefix", "next_hop", "if_index", "if_alias", "metric", "value", "target", "address", "prefix_length", "mask",
-    "name", "state", "status", "servers", "rule", "layer", "values", "id", "time", "pid", "exit_code",
-    "outbound", "size", "free", "device",
+    "store", "prefix", "next_hop", "if_index", "if_alias", "metric", "value", "target", "address",
+    "prefix_length", "mask", "name", "state", "status", "servers", "rule", "layer", "values",
+    "id", "time", "pid", "exit_code", "outbound", "size", "free", "device",
 ]  # fmt: skip
 KINDS = [
-    "route", "value", "way", "adapter", "address", "interface", "neighbour", "servers", "search", "socket", "service",
-    "process", "event", "setting", "looked", "profile", "rule", "image-state", "agent", "log", "disk",
+    "route", "value", "way", "adapter", "address", "interface", "neighbour", "servers", "search",
+    "socket", "service", "process", "event", "setting", "looked", "profile", "rule", "image-state",
+    "agent", "log", "disk",
 ]  # fmt: skip
 OBJECTS = st.builds(
     lambda kind, fields: json.dumps({**fields, "kind": kind}).encode(),
