@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzers.causes.case import SERVICES, Case
+from analyzers.causes.network import matters
 from analyzers.diagnosis import Hop
 from analyzers.facts.base import IPAddress
 from analyzers.facts.endpoints import DnsState, Endpoint, EndpointState
@@ -64,7 +65,10 @@ def _hops(case: Case) -> Iterator[Hop]:
         yield Hop("resolver", str(server.address), _resolves(case))
     yield from _proxy(case)
     for service in SERVICES:
-        yield _endpoint(case, service)
+        hop = _endpoint(case, service)
+        if hop.state != OK and not matters(case, service):
+            hop = Hop("endpoint", hop.name, UNUSED, say("This version of the agent does without it."))
+        yield hop
 
 
 # The gateway ---------------------------------------------------------------------------------------------

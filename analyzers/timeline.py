@@ -125,7 +125,9 @@ def _states(case: Case) -> Iterator[TimelineEvent]:
             key = _period(change, boundaries), change.aspect, change.value
             told.setdefault(key, []).append(change.event.time)
     for (_, aspect, value), times in told.items():
-        label = _STATES.get((aspect, value)) or say("{aspect}: {value}", aspect=aspect, value=value)
+        label = _STATES.get((aspect, value)) or say(
+            "The agent told of its {aspect}: {value}.", aspect=aspect, value=value
+        )
         yield TimelineEvent("state", times[0], times[-1], label, len(times))
 
 
