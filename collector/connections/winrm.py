@@ -28,7 +28,7 @@ from collector.connections.winrm_failures import BUSY, Doing, from_exception
 from collector.connections.winrm_http import Wire, make_protocol
 from collector.connections.winrm_options import Login, WinrmOptions, winrm_options
 from collector.connections.winrm_tickets import Tickets
-from collector.errors import ConnectionFailed, FailureKind
+from collector.errors import ConnectionFailed, FailureKind, SecretError
 from collector.evidence.model import ConnectionFacts
 from collector.target import Target, Transport
 
@@ -388,7 +388,6 @@ def _password(options: WinrmOptions) -> str | None:
 
     Raises:
         ConnectionFailed: ``auth``: there is no user or no password, where the login needs one.
-        SecretError: the reference leads nowhere.
     """
     if options.login is Login.CERTIFICATE:
         return None
@@ -398,7 +397,12 @@ def _password(options: WinrmOptions) -> str | None:
         raise _missing(
             options, f"no password is given for {options.user!r}", "set ansible_password, or give --ask-pass"
         )
-    return options.password.resolve() if options.password is not None else None
+    try:
+        return options.password.resolve() if options.password is not None else None
+    except SecretError as error:
+        raise _missing(
+            options, f"the password cannot be had ({error})", "check where it is to come from"
+        ) from None
 
 
 def _check_installed(options: WinrmOptions) -> None:

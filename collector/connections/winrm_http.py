@@ -59,7 +59,10 @@ class Wire:
         with self._lock:
             if self._is_cut or (self._is_single and self._lifelines):
                 raise ConnectionLost("the connection has ended")
-        sock = self._dial()
+        return self.adopt(self._dial(), timeout)
+
+    def adopt(self, sock: socket.socket, timeout: float | None) -> socket.socket:
+        """``sock``, ready to be used, and to be cut."""
         sock.settimeout(timeout)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -126,13 +129,17 @@ def _bounded(read: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]
 def _pools(wire: Wire, *, through_proxy: bool = False) -> dict[str, type[urllib3.HTTPConnectionPool]]:
     """urllib3's pools with connections that come from ``wire``; a proxy is dialled by urllib3 itself."""
 
+    def connect(connection: HTTPConnection, dial: Dial) -> socket.socket:
+        timeout = cast("float", connection.timeout)
+        return wire.adopt(dial(), timeout) if through_proxy else wire.connect(timeout)
+
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            return super()._new_conn() if through_proxy else wire.connect(cast("float", self.timeout))
+            return connect(self, super()._new_conn)
 
     class Secure(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
-            return super()._new_conn() if through_proxy else wire.connect(cast("float", self.timeout))
+            return connect(self, super()._new_conn)
 
         def connect(self) -> None:
             super().connect()

@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collector.connections.bootstrap import INCOMPLETE, MARK
 from collector.connections.windows_bootstrap import CONSTRAINED, READER
@@ -37,7 +37,8 @@ class Answer:
     stderr: bytes | str = b""
     exit_code: int = 0
     delay_s: float = 0.0
-    """Before any of it comes."""
+    """Before any of it comes, but what is ``early``."""
+    early: bytes = b""
 
 
 Persona = Callable[[bytes], "bytes | Answer"]
@@ -93,19 +94,18 @@ class Shell:
         """What the reader does: say the language mode, unpack the script, run it."""
         mark = MARK + self.language_mode.encode() + b"\r\n"
         if self.language_mode != "FullLanguage":
-            return Answer(mark, PROGRESS, CONSTRAINED)
+            return Answer(early=mark, stderr=PROGRESS, exit_code=CONSTRAINED)
         length, _, packed = stdin.decode("ascii", "replace").replace("\r\n", "").partition(":")
         if length != str(len(packed)):
-            return Answer(mark, PROGRESS, INCOMPLETE)
+            return Answer(early=mark, stderr=PROGRESS, exit_code=INCOMPLETE)
         return _started(mark, self.persona(gzip.decompress(base64.b64decode(packed))))
 
 
 def _started(before: bytes, given: bytes | Answer) -> Answer:
     """The answer of a script, as it comes out of a PowerShell that was started for it."""
     answer = given if isinstance(given, Answer) else Answer(given)
-    stdout = answer.stdout.encode() if isinstance(answer.stdout, str) else answer.stdout
     stderr = answer.stderr.encode() if isinstance(answer.stderr, str) else answer.stderr
-    return Answer(before + stdout, PROGRESS + stderr, answer.exit_code, answer.delay_s)
+    return replace(answer, early=before + answer.early, stderr=PROGRESS + stderr)
 
 
 def _script_in(line: str) -> str | None:

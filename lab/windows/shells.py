@@ -43,6 +43,8 @@ class Command:
     exit_code: int = 0
     pieces: Iterator[tuple[str, bytes]] = field(default_factory=lambda: iter(()))
     held: list[tuple[str, bytes]] = field(default_factory=list)
+    early: bytes = b""
+    """Output that came before the command ended, and was not asked for yet."""
 
 
 @dataclass
@@ -124,8 +126,9 @@ class Shells:
         while True:
             with self.lock:
                 command = self._command(request, command_id)
-                if command.ready_at is not None and command.ready_at <= time.monotonic():
-                    return self._output(request, command_id, command)
+                is_done = command.ready_at is not None and command.ready_at <= time.monotonic()
+                if is_done or command.early:
+                    return self._output(request, command_id, command, is_done=is_done)
             left = give_up - time.monotonic()
             if left <= 0:
                 raise TIMED_OUT
@@ -151,6 +154,7 @@ class Shells:
             answer = Answer(stderr=f"lab: {unknown}\r\n", exit_code=255)
         command.exit_code = answer.exit_code
         command.ready_at = time.monotonic() + answer.delay_s
+        command.early = answer.early
         command.pieces = self._pieces(command, answer)
 
     def _pieces(self, command: Command, answer: Answer) -> Iterator[tuple[str, bytes]]:
@@ -159,9 +163,14 @@ class Shells:
             for at in range(0, len(data), self.piece):
                 yield name, data[at : at + self.piece]
 
-    def _output(self, request: Request, command_id: str, command: Command) -> str:
+    def _output(self, request: Request, command_id: str, command: Command, *, is_done: bool = True) -> str:
         count = max(1, (request.max_envelope - _ROOM) // (self.piece * 4 // 3 + 200))
-        pieces = [*command.held, *islice(command.pieces, count + 1 - len(command.held))]
+        early = [
+            ("stdout", command.early[at : at + self.piece]) for at in range(0, len(command.early), self.piece)
+        ]
+        command.early = b""
+        rest = islice(command.pieces, count + 1) if is_done else ()
+        pieces = [*command.held, *early, *rest]
         command.held = pieces[count:]
         body = [
             f'<rsp:Stream Name="{name}" CommandId="{command_id}">{base64.b64encode(data).decode()}'
@@ -170,7 +179,7 @@ class Shells:
         ]
         state = "Running"
         ended = ""
-        if not command.held:
+        if is_done and not command.held:
             state, ended = "Done", f"<rsp:ExitCode>{command.exit_code}</rsp:ExitCode>"
             body += [
                 f'<rsp:Stream Name="{name}" CommandId="{command_id}" End="true"></rsp:Stream>'

@@ -17,6 +17,8 @@ from winrm_rig import HTTP, Rig, say
 
 from collector.connections import windows_ssh
 from collector.connections.base import Deadline
+from collector.connections.platform import as_its_platform
+from collector.connections.ssh import SshConnection
 from collector.connections.windows_ssh import WindowsSshConnection, platform_behind
 from collector.errors import ConnectionFailed, FailureKind
 from collector.sweep import SweepSettings, sweep
@@ -81,6 +83,23 @@ def test_the_server_s_name_tells_the_platform(start_sshd: StartSshd) -> None:
         connection = start_sshd(f"VersionAddendum {addendum}", "ForceCommand sleep 60").open()
         assert platform_behind(connection, Deadline.after(10)) is platform
         connection.close()
+
+
+def test_a_connection_becomes_its_platform_s(start_sshd: StartSshd, rig: Rig) -> None:
+    server = start_sshd(windows("cmd"))
+    for said, kind, platform in (
+        (Platform.AUTO, SshConnection, Platform.LINUX),
+        (Platform.LINUX, SshConnection, Platform.LINUX),
+        (Platform.WINDOWS, WindowsSshConnection, Platform.WINDOWS),
+    ):
+        target = server.target(platform=said)
+        ready, found = as_its_platform(server.open(target), target, Deadline.after(10))
+        assert (type(ready), found) == (kind, platform)
+        ready.close()
+    host = rig.host()
+    connection = rig.open(rig.target(host))
+    assert as_its_platform(connection, rig.target(host), Deadline.after(10)) == (connection, Platform.WINDOWS)
+    connection.close()
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "dash", "zsh", "fish", "csh", "tcsh", "busybox sh"])

@@ -122,6 +122,16 @@ def test_a_slow_answer_is_waited_for(rig: Rig) -> None:
     connection.close()
 
 
+def test_what_came_before_the_deadline_is_kept(rig: Rig) -> None:
+    host = rig.host(lambda script: Answer(b"late", delay_s=20, early=b"early"))
+    connection = rig.open(rig.target(host))
+    got = bytearray()
+    with pytest.raises(ConnectionFailed, match="did not finish the collection"):
+        connection.run(b"x", got.extend, deadline=Deadline.after(2.5), max_bytes=1000)
+    assert got == b"early"
+    connection.close()
+
+
 def test_a_busy_host_is_asked_again_and_gets_nothing_twice(rig: Rig) -> None:
     host = rig.host(faults=[Fault("Send", T.BUSY, 1, 2)])
     connection = rig.open(rig.target(host))

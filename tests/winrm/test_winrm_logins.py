@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import subprocess
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from winrm_rig import DOMAIN_USER, HTTP, PASSWORD, PRINCIPAL, USER, Kdc, Rig, needs_credssp, say
 
 from collector.connections.base import Deadline
-from collector.errors import ConnectionFailed, FailureKind, UsageError
+from collector.errors import ConnectionFailed, FailureKind, SecretError, UsageError
 from collector.secrets import Literal
 from collector.sweep import SweepSettings, sweep
 from collector.target import Become
@@ -253,6 +255,44 @@ def test_proxies_of_the_environment_are_used_only_if_asked_for(
         assert "proxy" in failed.value.detail
 
 
+def test_a_proxy_that_is_asked_for(rig: Rig) -> None:
+    """CONNECT, as for every HTTPS proxy; TLS, channel binding and login go through it untouched."""
+    asked: list[bytes] = []
+
+    def serve(client: socket.socket) -> None:
+        with client:
+            head = client.recv(65536)
+            asked.append(head.split(b"\r\n")[0])
+            host, _, port = head.split()[1].decode().rpartition(":")
+            with socket.create_connection((host, int(port))) as other:
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                back = threading.Thread(target=pump, args=(other, client), daemon=True)
+                back.start()
+                pump(client, other)
+                back.join(5)
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(proxy.accept()[0],), daemon=True).start()
+
+    host = rig.host(tls=True, require_channel_binding=True)
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        threading.Thread(target=accept, daemon=True).start()
+        url = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        connection = rig.open(rig.target(host, {"ansible_winrm_proxy": url}))
+        assert say(connection)[1] == b"ran: Get-Date"
+        connection.close()
+    assert [line.rpartition(b" ")[0] for line in asked] == [b"CONNECT 127.0.0.1:%d" % host.port]
+    assert not host.shells.open
+
+
 def test_netrc_has_no_say(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = rig.folder / "netrc"
     netrc.write_text("machine 127.0.0.1 login mallory password evil\n")
@@ -294,6 +334,16 @@ def test_a_login_needs_a_user_and_a_password(rig: Rig) -> None:
     ):
         with pytest.raises(ConnectionFailed, match=words):
             rig.open(rig.target(host, **changes))
+
+
+def test_a_password_that_cannot_be_had_is_this_host_s_failure_alone(rig: Rig) -> None:
+    class Lost:
+        def resolve(self) -> str:
+            raise SecretError("vault: sealed")
+
+    with pytest.raises(ConnectionFailed, match="vault: sealed") as failed:
+        rig.open(rig.target(rig.host(), password=Lost()))
+    assert failed.value.kind is FailureKind.AUTH
 
 
 def test_what_means_nothing_here_is_said(rig: Rig) -> None:

@@ -29,7 +29,11 @@ def main(kind: str) -> int:
         stdin = stdin.partition(b"\r\n")[2]
     shell = Shell(lambda script: Answer(b"ran: " + script, exit_code=7 if script == b"exit 7" else 0), {})
     answer = shell.run(line.removeprefix("$input | "), stdin)
-    for stream, data in ((sys.stdout, answer.stdout), (sys.stderr, answer.stderr)):
+    for stream, data in (
+        (sys.stdout, answer.early),
+        (sys.stdout, answer.stdout),
+        (sys.stderr, answer.stderr),
+    ):
         stream.buffer.write(data if isinstance(data, bytes) else data.encode())
     return answer.exit_code
 
