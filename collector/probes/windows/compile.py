@@ -23,7 +23,7 @@ _HEAD = """\
 # What it finds, it prints; secrets are cut out or covered before that.  Windows PowerShell 3.0 and later.
 
 if ($PSVersionTable.PSVersion.Major -lt 3) {
-    'ssm-triage needs PowerShell 3.0 or later (Windows Management Framework); here is ' + $PSVersionTable.PSVersion
+    'ssm-triage needs Windows Management Framework 3.0; here is PowerShell ' + $PSVersionTable.PSVersion
     exit 95
 }
 $ErrorActionPreference = 'Stop'
