@@ -16,7 +16,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from itertools import accumulate, compress, pairwise
 
 from analyzers.logs.grammar import BLOCK, MAX_ENTRY, bounded, parse_entry, text_of
@@ -29,6 +29,8 @@ _TORN = re.compile(re.escape(_STAMP) + rb"(?=(?:[.,]0{1,9})? (?:TRACE|DEBUG|INFO
 _IDS = (b"00000000-0000-0000-0000-000000000000", b"0" * 32, b"0" * 17)
 """With ``_HEX_MASK``: ids of requests and documents, of traces, of instances and sessions."""
 _HEX_MASK = bytes.maketrans(b"abcdef", b"000000")
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as naive as the times of a log
+_SECOND = timedelta(seconds=1)
 _REMEMBERED = 1 << 14
 _STEP = 4096
 _LONGEST = 4 * BLOCK
@@ -261,13 +263,10 @@ class Scanner:
                 seen[0] = index
                 seen[1] += 1
             elif meaning.loud:
-                due = (
-                    [other for other in hasty if meaning.area in other.bears_on]
-                    if meaning.fails
-                    else [*quiet]
-                )
-                told += _newest(due, quiet)
-                hasty.difference_update(due)
+                if quiet:
+                    due = [o for o in hasty if meaning.area in o.bears_on] if meaning.fails else [*quiet]
+                    told += _newest(due, quiet)
+                    hasty.difference_update(due)
                 told.append((index, meaning, 1))
             elif (before := self._told.get(meaning.topic)) is not meaning:
                 if before is not None and before in quiet:
@@ -348,7 +347,7 @@ def _without_ids(piece: bytes) -> bytes:
 
 def _epoch(minute: bytes) -> float | None:
     try:
-        return datetime.fromisoformat(minute.decode("ascii")).replace(tzinfo=UTC).timestamp()
+        return (datetime.fromisoformat(minute.decode("ascii")) - _EPOCH) / _SECOND
     except ValueError:
         return None
 
