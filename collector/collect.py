@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +13,9 @@ from collector.errors import ConnectionFailed, FailureKind
 from collector.evidence.memory import SCHEMA
 from collector.evidence.model import Clock, ConnectionFacts, Failure, Manifest, Subject
 from collector.evidence.store import EvidenceWriter
+from collector.platforms import ASK, settle
 from collector.probes.choice import Choice
-from collector.probes.compile import DEFAULT_LOG_BUDGET, compile_script, new_nonce
-from collector.probes.frame import FrameReader
-from collector.probes.linux import LINUX
-from collector.probes.model import Probe
+from collector.probes.compile import DEFAULT_LOG_BUDGET, new_nonce
 from collector.target import Platform, Target
 
 MAX_BYTES = 256 << 20
@@ -30,7 +28,6 @@ class CollectOptions:
 
     tool: str = "ssm-triage"
     """For the manifest: ``ssm-triage 0.1.0``."""
-    probes: Sequence[Probe] = LINUX
     command_timeout_s: float = 90.0
     """For the script on a host, first byte to last."""
     log_budget: int | None = DEFAULT_LOG_BUDGET
@@ -57,16 +54,15 @@ def collect_host(
         ConnectionFailed: nothing at all came of it.
         EvidenceError: the evidence cannot be written.
     """
+    platform, connection = settle(connection, target, deadline)
     nonce = new_nonce()
-    probes = options.choice.of(options.probes)
-    script = compile_script(
-        probes, nonce=nonce, region=target.region, root=target.root, log_budget=options.log_budget
-    )
+    question = ASK[platform](target, options.choice, nonce, options.log_budget)
+    script = question.script
     failure: ConnectionFailed | None = None
     cut_short = ""
     started = datetime.now(UTC)
     with EvidenceWriter(folder, target.name) as writer:
-        reader = FrameReader(nonce, writer, probes)
+        reader = question.reader(writer)
         try:
             result = connection.run(
                 script,
@@ -88,11 +84,11 @@ def collect_host(
             schema=SCHEMA,
             tool=options.tool,
             origin="collected",
-            subject=subject_of(target, Platform.LINUX),
+            subject=subject_of(target, platform),
             clock=Clock(started, datetime.now(UTC)),
             connection=connection.facts,
             failure=_failure(failure),
-            ran_as="root" if reader.hello.get("uid") == "0" else connection.facts.user,
+            ran_as=_ran_as(reader.hello) or connection.facts.user,
             privilege=reader.hello.get("privilege", ""),
             script_sha256=hashlib.sha256(script.replace(nonce.encode(), b"0" * len(nonce))).hexdigest(),
         )
@@ -138,6 +134,11 @@ def subject_of(target: Target, platform: Platform) -> Subject:
         target.zone,
         target.root,
     )
+
+
+def _ran_as(hello: Mapping[str, str]) -> str:
+    """The user that the script itself said it runs as: by name on Windows, and where it is root."""
+    return "root" if hello.get("uid") == "0" else hello.get("user", "")
 
 
 def _why_cut_short(result: RunResult, options: CollectOptions) -> str:

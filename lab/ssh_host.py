@@ -49,6 +49,7 @@ class SshHost:
 
     def _serve(self, client: socket.socket) -> None:
         transport = paramiko.Transport(client)
+        transport.local_version = "SSH-2.0-OpenSSH_lab"
         transport.add_server_key(self.key)
         try:
             transport.start_server(server=_Server(self._user, self._authorized))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzers.diagnosis import Diagnosis, Verdict
-from analyzers.text import say
-from collector.errors import EvidenceError
+from analyzers.text import Message, say
+from collector.errors import EvidenceError, TriageError
 from collector.evidence import Evidence, Manifest, Subject
 from collector.evidence.log_folder import LogFolderEvidence
 from collector.evidence.memory import SCHEMA, MemoryEvidence
@@ -101,7 +101,18 @@ def examine(source: Source, diagnose: Diagnoser) -> Examined:
         evidence = signed(open_evidence(source))
         return Examined(source, evidence, diagnose(evidence))
     except EvidenceError as error:
-        return _unreadable(source, error)
+        return _untold(source, say("The evidence cannot be read: {error}", error=error))
+    except TriageError:
+        raise
+    except Exception as error:  # a defect of ours must not cost a thousand other hosts their verdicts
+        return _untold(
+            source,
+            say(
+                "ssm-triage itself failed on this evidence ({kind}: {error}); it is kept, please report this.",
+                kind=type(error).__name__,
+                error=error,
+            ),
+        )
 
 
 def evidence_at(path: Path) -> Evidence:
@@ -135,8 +146,7 @@ def host_report(host: Examined) -> HostReport:
     return HostReport(stem, host.diagnosis, host.evidence, shown_path(host.source.path))
 
 
-def _unreadable(source: Source, error: EvidenceError) -> Examined:
+def _untold(source: Source, headline: Message) -> Examined:
     subject = Subject(source.path.stem)
     evidence = MemoryEvidence(Manifest(SCHEMA, TOOL, "unreadable", subject))
-    headline = say("The evidence cannot be read: {error}", error=error)
     return Examined(source, evidence, Diagnosis(subject, Verdict.UNKNOWN, headline))

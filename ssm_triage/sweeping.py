@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from analyzers.diagnosis import Verdict
-from collector.target import Target, Transport
+from collector.target import Target
 from ssm_triage import pipeline
 from ssm_triage.counting import Count
 from ssm_triage.exits import INTERRUPTED, Exit
@@ -107,8 +107,8 @@ def _log(verbose: int) -> None:
 def _settings(options: Mapping[str, Any]) -> Sweep:
     from collector.collect import CollectOptions
     from collector.connections.settings import SshSettings
+    from collector.platforms import PROBES
     from collector.probes.choice import choose
-    from collector.probes.linux import LINUX
     from collector.sweep import SweepSettings
 
     return Sweep(
@@ -121,7 +121,9 @@ def _settings(options: Mapping[str, Any]) -> Sweep:
             tool=TOOL,
             command_timeout_s=options["command_timeout"],
             log_budget=options["log_budget"],
-            choice=choose(options["only"], options["skip"], LINUX),
+            choice=choose(
+                options["only"], options["skip"], (probe for of in PROBES.values() for probe in of)
+            ),
         ),
     )
 
@@ -156,20 +158,33 @@ def _print_plan(targets: Sequence[Target], options: Mapping[str, Any], sweep: Sw
 
     budget = options["log_budget"]
     logs = "whole" if budget is None else f"at most {budget:,} bytes"
-    probes = sweep.options.choice.of(sweep.options.probes)
+    for target in targets:
+        click.echo(f"{one_line(target.name)}: {_way(target)}; {_probes(target, sweep)}; logs: {logs}")
+    chosen = "".join(f" --{key} {value}" for key in ("only", "skip") for value in options[key])
+    click.echo(f"The script: ssm-triage probes --script{chosen}", err=True)
+
+
+def _way(target: Target) -> str:
+    from reports.clean import one_line
+
+    way = f"{target.transport} to {one_line(target.address)}" + (f":{target.port}" if target.port else "")
+    if target.user:
+        way += f" as {one_line(target.user)}"
+    if target.jump and target.jump != "none":
+        way += f" by way of {one_line(target.jump)}"
+    if target.become:
+        way += f", then {target.become.method} to {one_line(target.become.user)}"
+    return way
+
+
+def _probes(target: Target, sweep: Sweep) -> str:
+    from collector.platforms import PROBES, expected
+    from reports.clean import one_line
+
+    if target.root:
+        return f"the files below {one_line(target.root)}"
+    platform = expected(target)
+    probes = sweep.options.choice.of(PROBES[platform])
     asked = [probe for probe in probes if not probe.left_out]
     some = "all probes" if len(asked) == len(probes) else f"{len(asked)} of {len(probes)} probes"
-    for target in targets:
-        where = one_line(target.address) + (f":{target.port}" if target.port else "")
-        how = f"{target.transport} to {where}"
-        if target.user:
-            how += f" as {one_line(target.user)}"
-        if target.jump and target.jump != "none":
-            how += f" by way of {one_line(target.jump)}"
-        if target.become:
-            how += f", then {target.become.method} to {one_line(target.become.user)}"
-        what = f"the files below {one_line(target.root)}" if target.root else some
-        click.echo(f"{one_line(target.name)}: {how}; {what}; logs: {logs}")
-    if any(target.transport is not Transport.WINRM for target in targets):
-        chosen = "".join(f" --{key} {value}" for key in ("only", "skip") for value in options[key])
-        click.echo(f"The script: ssm-triage probes --script{chosen}", err=True)
+    return f"{some} of {platform}"

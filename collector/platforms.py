@@ -1,0 +1,124 @@
+"""What each platform is asked, in which language, and who reads its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from collector.connections.base import Connection, Deadline
+from collector.errors import ConnectionFailed, FailureKind
+from collector.evidence.model import ProbeResult, Status
+from collector.probes.choice import Choice
+from collector.probes.compile import compile_script
+from collector.probes.frame import FrameReader, FrameSink
+from collector.probes.linux import LINUX
+from collector.probes.model import Probe
+from collector.probes.windows import WINDOWS
+from collector.probes.windows.compile import compile_windows
+from collector.probes.windows_frame import WindowsFrameReader
+from collector.target import Platform, Target, Transport
+
+PROBES: dict[Platform, tuple[Probe, ...]] = {Platform.LINUX: LINUX, Platform.WINDOWS: WINDOWS}
+"""What each platform is asked; an id that two of them have means the same on both."""
+
+
+class Reader(Protocol):
+    """Reads a host's answer as it comes; see ``FrameReader``."""
+
+    hello: dict[str, str]
+    noise: bytes
+    complete: bool
+
+    def feed(self, data: bytes) -> None: ...
+
+    def finish(self, reason: str = "") -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The script for one host, and what reads its answer."""
+
+    script: bytes
+    reader: Callable[[FrameSink], Reader]
+
+
+Ask = Callable[[Target, Choice, str, int | None], Question]
+"""From the host, the choice of probes, the nonce and the log budget to the question."""
+
+
+def expected(target: Target) -> Platform:
+    """Which kind of host this is, as far as the inventory tells; who answers decides."""
+    if target.transport is Transport.WINRM or _told(target) is Platform.WINDOWS:
+        return Platform.WINDOWS
+    return Platform.LINUX
+
+
+def settle(connection: Connection, target: Target, deadline: Deadline) -> tuple[Platform, Connection]:
+    """Which kind of host answers, and the connection that speaks with it.
+
+    Raises:
+        ConnectionFailed: the connection broke.
+    """
+    if target.transport is Transport.WINRM:
+        return Platform.WINDOWS, connection
+    if target.transport is Transport.LOCAL:
+        return Platform.LINUX, connection
+    return _settle_ssh(connection, target, deadline)
+
+
+def _settle_ssh(connection: Connection, target: Target, deadline: Deadline) -> tuple[Platform, Connection]:
+    from collector.connections.ssh import SshConnection  # paramiko and fabric: heavy, and here by now
+
+    if not isinstance(connection, SshConnection):
+        return Platform.LINUX, connection
+    from collector.connections.windows_ssh import WindowsSshConnection, platform_behind
+
+    platform = _told(target)
+    if platform is Platform.AUTO:
+        platform = platform_behind(connection, deadline)
+    if platform is Platform.WINDOWS:
+        return platform, WindowsSshConnection(connection)
+    return platform, connection
+
+
+def _told(target: Target) -> Platform:
+    if target.platform is Platform.AUTO and target.shell_type in ("cmd", "powershell"):
+        return Platform.WINDOWS
+    return target.platform
+
+
+def _ask_linux(target: Target, choice: Choice, nonce: str, log_budget: int | None) -> Question:
+    probes = choice.of(LINUX)
+    script = compile_script(
+        probes, nonce=nonce, region=target.region, root=target.root, log_budget=log_budget
+    )
+    return Question(script, lambda sink: FrameReader(nonce, sink, probes))
+
+
+def _ask_windows(target: Target, choice: Choice, nonce: str, log_budget: int | None) -> Question:
+    if target.root:
+        raise ConnectionFailed(
+            FailureKind.PROTOCOL,
+            f"{target.name}: a mounted volume ({target.root}) can only be looked at on Linux",
+            "mount it on a Linux host, or leave out triage_root and --root",
+        )
+    probes = choice.of(WINDOWS)
+    asked = [probe for probe in probes if not probe.left_out]
+    script = compile_windows(asked, nonce=nonce, region=target.region, log_budget=log_budget)
+
+    def reader(sink: FrameSink) -> WindowsFrameReader:
+        _skip(probes, sink)
+        return WindowsFrameReader(nonce, sink, asked)
+
+    return Question(script, reader)
+
+
+def _skip(probes: Sequence[Probe], sink: FrameSink) -> None:
+    for probe in probes:
+        if probe.left_out:
+            sink.probe(ProbeResult(probe.id, Status.SKIPPED, note=probe.left_out))
+
+
+ASK: dict[Platform, Ask] = {Platform.LINUX: _ask_linux, Platform.WINDOWS: _ask_windows}
+"""How each platform is asked."""
