@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -122,7 +122,9 @@ class Case:
         """What the agent itself uses: by its environment, else as it printed them at its last start."""
         layers = self.facts.proxy.or_none()
         seen = layers.agent if layers else None
-        return seen or self._printed_proxy
+        used = seen or self._printed_proxy
+        old_go = self.has(Change.HTTP_PROXY_APART) is False
+        return replace(used, old_go=True) if used is not None and old_go else used
 
     @property
     def _printed_proxy(self) -> ProxySettings | None:
@@ -140,8 +142,12 @@ class Case:
 
     @property
     def proxied(self) -> bool | None:
-        """Whether the agent reaches the endpoints by a proxy; ``None``: not known."""
-        return None if self.proxy is None else bool(self.proxy.variable("https_proxy"))
+        """Whether the agent reaches the endpoints by a proxy; ``None``: not known, as where only the Go that
+        built it could tell."""
+        if self.proxy is None:
+            return None
+        direct = self.proxy.variable("https_proxy") is None
+        return None if direct and self.proxy.for_https is not None else not direct
 
     @cached_property
     def connected(self) -> bool:

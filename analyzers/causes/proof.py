@@ -83,7 +83,7 @@ def _agents(process: str) -> bool:
 def _wanted(case: Case, socket: Socket) -> bool:
     """Whether this is the channel, or the way to it."""
     channel = case.endpoint("ssmmessages")
-    variable = case.proxy.variable("https_proxy") if case.proxy is not None else None
+    variable = case.proxy.for_https if case.proxy is not None else None
     url = parse_proxy_url(variable.value) if variable is not None else None
     if url is not None:
         return socket.peer_port == url.port

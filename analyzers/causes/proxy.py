@@ -156,7 +156,7 @@ def _proxy_fault(answer: ProxiedAnswer) -> tuple[str, str]:
 @rule("proxy-scheme-https", "proxy", "logs")
 def wrong_scheme(case: Case) -> Iterator[Told]:
     """The proxy's URL says https, and the log shows that it speaks no TLS."""
-    variable = case.proxy.variable("https_proxy") if case.proxy is not None else None
+    variable = case.proxy.for_https if case.proxy is not None else None
     url = parse_proxy_url(variable.value) if variable is not None else None
     if variable is None or url is None or url.scheme != "https":
         return
@@ -176,7 +176,7 @@ def wrong_scheme(case: Case) -> Iterator[Told]:
 @rule("proxy-unreachable", "proxy", "logs")
 def nothing_by_proxy(case: Case) -> Iterator[Told]:
     """The agent's requests go by a proxy and fail in a way that the log does not tell; direct ones work."""
-    variable = case.proxy.variable("https_proxy") if case.proxy is not None else None
+    variable = case.proxy.for_https if case.proxy is not None else None
     vague: list[Citation] = [share(s) for s in case.failures() if s.vague]
     if variable is None or not vague or any(e.proxied is not None for e in case.endpoints.values()):
         return

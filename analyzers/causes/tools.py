@@ -47,7 +47,7 @@ def log_values(case: Case, sighting: Sighting) -> dict[str, str]:
     """What a sighting adds to the host's values for the texts."""
     found = {name: values[-1] for name, values in sighting.captures.items() if values and values[-1]}
     name, arn, instance = found.pop("name", ""), found.get("arn", ""), found.get("instance", "")
-    variable = case.proxy.variable("https_proxy") or case.proxy.imds if case.proxy is not None else None
+    variable = case.proxy.for_https or case.proxy.imds if case.proxy is not None else None
     values = {
         **found,
         "host": found.get("host") or name,

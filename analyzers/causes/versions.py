@@ -20,6 +20,7 @@ class Change(StrEnum):
     ROLE_BEFORE_FILES = "role-before-files"
     IMDS_V2 = "imds-v2"
     IMDS_V1_AFTER_V2 = "imds-v1-after-v2"
+    HTTP_PROXY_APART = "http-proxy-apart"
     LOG_HANDLES_CLOSED = "log-handles-closed"
     WORKER = "worker"
     GET_DIAGNOSTICS = "get-diagnostics"
@@ -55,6 +56,7 @@ TABLE = (
     Since(Change.WORKER, "3.0.151", "all but the core is in a process of its own, ssm-agent-worker"),
     Since(Change.IMDS_V1_AFTER_V2, "3.0.413", "falls back to IMDSv1 where a token is not had"),
     Since(Change.LOG_HANDLES_CLOSED, "3.0.529", "closes the handles of its logs"),
+    Since(Change.HTTP_PROXY_APART, "3.1.0", "http_proxy no longer serves https requests too (Go 1.16)"),
     Since(Change.GET_DIAGNOSTICS, "3.1.501", "ssm-cli has get-diagnostics"),
     Since(Change.CREDENTIAL_REFRESHER, "3.1.501", "a refresher keeps the credentials of hybrid hosts"),
     Since(Change.MGS_PREFERRED, "3.1.821", "prefers ssmmessages"),

@@ -59,12 +59,20 @@ class ProxySettings:
     """The effective settings of one layer.
 
     Go: the upper-case variable wins unless it is empty; an http request uses ``http_proxy`` only, an https
-    request ``https_proxy`` only; ``no_proxy`` spares names; localhost and loopback are always spared.
+    request ``https_proxy`` only; ``no_proxy`` spares names; localhost and loopback are always spared.  Builds
+    by a Go before 1.16 took ``http_proxy`` for https too where ``https_proxy`` is not set.
     """
 
     layer: ProxyLayer
     variables: tuple[ProxyVariable, ...] = ()
     """As set, in order; of the same name the last wins."""
+    old_go: bool = False
+    """Whether the agent was built by a Go before 1.16."""
+
+    @property
+    def for_https(self) -> ProxyVariable | None:
+        """The variable that names the proxy of https requests."""
+        return self.variable("https_proxy") or (self.variable("http_proxy") if self.old_go else None)
 
     def variable(self, name: str) -> ProxyVariable | None:
         """The effective ``http_proxy``, ``https_proxy`` or ``no_proxy``; ``None`` where unset or empty."""
@@ -86,7 +94,7 @@ class ProxySettings:
 
     def proxy_for(self, scheme: str, host: str, port: int | None = None) -> ProxyVariable | None:
         """The variable whose proxy a request to ``scheme://host[:port]`` takes; ``None``: it goes direct."""
-        found = self.variable(f"{scheme}_proxy")
+        found = self.for_https if scheme == "https" else self.variable(f"{scheme}_proxy")
         if found is None or parse_proxy_url(found.value) is None:
             return None
         return None if self.spares(host, port or (443 if scheme == "https" else 80)) else found

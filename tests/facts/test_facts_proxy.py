@@ -211,3 +211,11 @@ def test_a_change_without_a_restart() -> None:
     unit = unit_proxy(parse_unit_files(UNIT), {})
     assert Proxy(ProxySettings(ProxyLayer.PROCESS), unit, None, None).restart_pending
     assert not Proxy(unit, unit, None, None).restart_pending
+
+
+def test_an_old_build_takes_http_proxy_for_https_too() -> None:
+    at = Line("probes/agent-environ", "http_proxy=http://p:3128")
+    one = (ProxyVariable(at, "http_proxy", "http://p:3128", ProxyLayer.PROCESS, "60"),)
+    new, old = (ProxySettings(ProxyLayer.PROCESS, one, old_go=old_go) for old_go in (False, True))
+    assert new.endpoint("ssm.eu-west-1.amazonaws.com") is None
+    assert old.endpoint("ssm.eu-west-1.amazonaws.com") is one[0]
