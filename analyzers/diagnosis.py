@@ -239,7 +239,8 @@ class Trait:
     """Something that this host may have in common with others of its sweep."""
 
     kind: str
-    """``subnet``, ``image``, ``role``, ``account``, ``region``, ``zone``, ``type``, ``system``, ``version``."""
+    """``image``, ``subnet``, ``role``, ``account``, ``region``, ``zone``, ``version``, ``system`` or
+    ``type``."""
     value: str
 
 

@@ -11,10 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from analyzers.causes.case import Case
 from analyzers.diagnosis import Trait
 from analyzers.text import Message, say
+
+if TYPE_CHECKING:
+    from analyzers.causes.case import Case
 
 FEWEST = 3
 """Hosts of one cause from which on it is asked what they share: two may share anything."""

@@ -65,12 +65,11 @@ def _ours(diagnosis: Diagnosis, evidence: Evidence) -> list[TimelineEvent]:
     clock = evidence.manifest.clock
     ours = []
     if clock and diagnosis.timeline:
-        ours.append(
-            TimelineEvent("collected", clock.started, clock.finished, say("The host was looked at."))
-        )
+        ours.append(TimelineEvent("collected", clock.started, clock.finished, say("The host was looked at.")))
     if not any(event.kind == "retry" for event in diagnosis.timeline):
+        again = say("The agent tries again by itself.")
         ours += [
-            TimelineEvent("retry", cause.next_retry, cause.next_retry, say("The agent tries again by itself."))
+            TimelineEvent("retry", cause.next_retry, cause.next_retry, again)
             for cause in diagnosis.causes[:1]
             if cause.next_retry
         ]

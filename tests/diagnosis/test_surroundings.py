@@ -9,6 +9,7 @@ import pytest
 
 from analyzers.diagnose import diagnose
 from analyzers.diagnosis import Diagnosis, Judgement
+from analyzers.text import ready
 from lab.corpus import load_case
 from lab.demo import PERSONAS
 
@@ -105,3 +106,8 @@ def test_the_telling_part_of_a_log_line_is_marked() -> None:
     cited = [c for c in of("batch-01").causes[0].evidence if c.source.startswith("logs/")]
     assert cited
     assert all(c.mark and c.mark in c.text for c in cited)
+
+
+def test_a_ready_sentence_has_no_gaps() -> None:
+    """A user's own signature may mean anything."""
+    assert str(ready("It said {this} and {0}.")) == "It said {this} and {0}."
