@@ -189,13 +189,11 @@ def _online(case: Case, text: CauseText, values: dict[str, str]) -> tuple[Step, 
     """The check that every mended host must pass."""
     if text.slug in ("healthy", "not-reached"):
         return ()
-    log = "/var/log/amazon/ssm/amazon-ssm-agent.log"
-    return (
-        Step(
-            say("The agent's channel is open, and AWS sees the host online."),
-            (f"sudo grep 'Successfully opened websocket' {log} | tail -1",),
-        ),
-    )
+    line = "sudo grep 'Successfully opened websocket' /var/log/amazon/ssm/amazon-ssm-agent.log | tail -1"
+    if case.windows:
+        logs = r"$env:ProgramData\Amazon\SSM\Logs\*.log"
+        line = f"Select-String 'Successfully opened websocket' \"{logs}\" | Select-Object -Last 1"
+    return (Step(say("The agent's channel is open, and AWS sees the host online."), (line,)),)
 
 
 def _excluded(

@@ -43,7 +43,8 @@ def told(diagnosis: Diagnosis) -> list[str]:
 
 
 def copied(diagnosis: Diagnosis) -> list[str]:
-    return [line for step in diagnosis.causes[0].remedy for line in step.lines]
+    cause = diagnosis.causes[0]
+    return [line for step in (*cause.remedy, *cause.verify) for line in step.lines]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
