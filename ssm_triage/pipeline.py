@@ -108,7 +108,7 @@ def examine(source: Source, diagnose: Diagnoser) -> Examined:
         return _untold(
             source,
             say(
-                "ssm-triage itself failed on this evidence ({kind}: {error}); it is kept, please report this.",
+                "ssm-triage itself failed on this evidence ({kind}: {error}). It is kept; please report it.",
                 kind=type(error).__name__,
                 error=error,
             ),
