@@ -9,7 +9,6 @@ from analyzers.causes.rule import Exclusion, Finding, Told, rule
 from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, lines
 from analyzers.causes.versions import Change
 from analyzers.diagnosis import Confidence
-from analyzers.facts.base import IPAddress
 from analyzers.facts.firewall import Fate, Judgement
 from analyzers.facts.imds import Imds, ImdsState
 from analyzers.facts.routes import Lookup, Route, RouteAnswer, RouteOutcome
@@ -103,8 +102,6 @@ def wrong_route(case: Case) -> Iterator[Told]:
                 (*at, *lines(neighbour.at if dead and neighbour else None, imds.at)),
                 values=values,
             )
-    elif route is None and gateway is not None and _alone(case, gateway):
-        yield Finding("imds-wrong-route", LIKELY, (*at, *lines(imds.at)), values=values)
     elif dead and neighbour is not None:
         sentence = say(
             "The default gateway {gateway} does not answer, so nothing beyond this host's subnet is reached.",
@@ -115,11 +112,17 @@ def wrong_route(case: Case) -> Iterator[Told]:
         )
 
 
-def _alone(case: Case, gateway: IPAddress) -> bool:
-    """Whether the kernel sends IMDS to another gateway than everything else that was asked about."""
-    answers = case.routing.answers if case.routing is not None else ()
+@rule("imds-wrong-route", "route_answers")
+def another_way(case: Case) -> Iterator[Told]:
+    """No routes were seen, but the kernel sends IMDS to another gateway than all else it was asked of."""
+    imds, answers = failing(case, *UNANSWERED), case.facts.route_answers.or_none() or ()
+    if imds is None or case.routing is not None:
+        return
+    ours = next((a for a in answers if a.target == IMDS and a.gateway is not None), None)
     others = {a.gateway for a in answers if a.target != IMDS and a.gateway is not None}
-    return bool(others) and gateway not in others
+    if ours is not None and others and ours.gateway not in others:
+        values = {"wrong_gateway": str(ours.gateway)}
+        yield Finding("imds-wrong-route", LIKELY, lines(ours.at, imds.at), values=values)
 
 
 def way_is_clear(case: Case) -> bool:

@@ -76,6 +76,7 @@ TRIED: dict[str, tuple[str, Host, Host]] = {
     # imds
     "imds.no_route": ("imds-no-route", Host(NO_ROUTE), Host(STALE)),
     "imds.wrong_route": ("imds-wrong-route", Host(STALE), Host({"imds": book.dead_imds("timeout")})),
+    "imds.another_way": ("imds-wrong-route", Host({**STALE, "routes": "", "route-get": STALE["route-get"] + "# 10.77.100.11 ssm\n10.77.100.11 via 10.77.1.1 dev eth0 src 10.77.1.25 uid 0\n"}), Host({**STALE, "routes": ""})),
     "imds.blocked": ("imds-blocked-on-host", Host({"imds": book.dead_imds("refused"), "iptables": REJECT_IMDS}), Host({"iptables": REJECT_IMDS})),
     "imds.redirected": ("imds-redirected", Host({"imds": book.dead_imds("refused"), "iptables": DNAT}), Host({"imds": book.dead_imds("refused"), "iptables": REJECT_IMDS})),
     "imds.no_response": ("imds-no-response", Host({"imds": book.dead_imds("no-answer")}), Host()),

@@ -1,0 +1,84 @@
+# ruff: noqa: E501  a row per host
+"""What is claimed shrinks with what was seen: the same host, with and without a probe that would tell."""
+
+from __future__ import annotations
+
+import casebook as book
+import phrasebook as pb
+import pytest
+
+from analyzers.diagnose import diagnose
+from analyzers.diagnosis import Diagnosis
+
+GOOD = pb.start("3.3.1142.0") + pb.online("3.3.1142.0")
+ROUTING = ("routes", "rules", "addresses", "route-get", "neighbours")
+ASTRAY = "# 169.254.169.254\n169.254.169.254 via 10.77.1.98 dev eth0 src 10.77.1.25 uid 0\n# 10.77.100.11 ssm\n10.77.100.11 via 10.77.1.1 dev eth0 src 10.77.1.25 uid 0\n"
+SHELLS = {"proxy-files": "# /etc/environment\nLANG=C\n"}
+LATE = "utc=2026-11-23T09:38:45Z\nepoch=1795426725\noffset=+0000\nboot=1795400000\n"
+LATE_ANSWERS = {f"endpoint-{s}": book.endpoint(s).replace("06:38:45", "09:38:45") for s in book.ADDRESSES}
+HELD = {"sockets": 'ESTAB 0 0 10.77.1.25:40000 10.77.100.13:443 users:(("ssm-agent-worke",pid=72,fd=12))\n'}
+NO_ROLE = book.imds(role="outcome=answered;http=404", credentials="", iam_info="outcome=answered;http=404")
+ONLY_PUT = "[token]\nmethod=PUT\noutcome=no-answer\n"
+BEFORE_ITS_TIME = book.tls("not-yet-valid", not_before="Nov 23 06:50:00 2026 GMT")
+NAMELESS = {
+    name: text.replace("exit=2", "exit=2\nerror=Name or service not known") for name, text in book.dns("").items()
+}
+
+# What is wrong, what was not seen, and what is told: cause, scope and confidence, or the candidates.
+ROWS: dict[str, tuple[dict[str, str], tuple[str, ...], object]] = {
+    "imds dropped, all seen": ({"imds": book.dead_imds("timeout")}, (), ("imds-no-response", None, "likely")),
+    "imds dropped, no routes": ({"imds": book.dead_imds("timeout")}, ROUTING, {"imds-no-response"}),
+    "imds dropped, no firewall": ({"imds": book.dead_imds("timeout")}, ("iptables",), {"imds-no-response", "imds-blocked-on-host"}),
+    "imds refused, no firewall": ({"imds": book.dead_imds("refused")}, ("iptables",), {"imds-no-response", "imds-blocked-on-host", "imds-redirected"}),
+    "imds astray, no routes": ({"imds": book.dead_imds("timeout"), "route-get": ASTRAY}, ("routes", "rules", "addresses"), ("imds-wrong-route", None, "likely")),
+    "no token, all seen": ({"imds": book.dead_imds("no-answer")}, (), ("imds-no-response", None, "certain")),
+    "no token, nothing else asked": ({"imds": ONLY_PUT}, (), {"imds-no-response", "imds-hop-limit"}),
+    "no role, no iam/info": ({"imds": NO_ROLE.partition("[iam-info]")[0] + "[role]" + NO_ROLE.partition("[role]")[2]}, (), ("iam-no-instance-profile", None, "likely")),
+    "no role, all seen": ({"imds": NO_ROLE}, (), ("iam-no-instance-profile", None, "certain")),
+    "endpoints dropped, all seen": ({**book.endpoints("timeout"), **SHELLS}, (), ("endpoint-unreachable", None, "certain")),
+    "endpoints dropped, no proxy files": (book.endpoints("timeout"), (), ("endpoint-unreachable", None, "likely")),
+    "endpoints dropped, no hosts file": ({**book.endpoints("timeout"), **SHELLS}, ("hosts-file",), ("endpoint-unreachable", None, "likely")),
+    "endpoints refused, no firewall": (book.endpoints("refused"), ("iptables",), {"endpoint-unreachable"}),
+    "one endpoint seen": ({"endpoint-ssm": book.tcp("ssm", "timeout")}, ("endpoint-ssmmessages", "endpoint-ec2messages"), ("endpoint-unreachable", None, "likely")),
+    "one of three": ({"endpoint-ssm": book.tcp("ssm", "timeout")}, (), ("endpoint-unreachable", "ssm", "likely")),
+    "some blocked, of others no address": ({**book.endpoints("refused"), "iptables": "*filter\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p tcp -m tcp --dport 443 -j REJECT --reject-with tcp-reset\nCOMMIT\n", "endpoint-ec2messages": "[endpoint]\nservice=ec2messages\nhost=ec2messages.us-east-1.amazonaws.com\nport=443\n[tcp]\noutcome=refused\n"}, (), ("endpoint-blocked-on-host", None, "certain")),
+    "names fail, no resolver asked": (NAMELESS, (), ("dns-no-such-host", None, "likely")),
+    "certificates to come, no clock": (BEFORE_ITS_TIME, ("clock",), ("clock-skew", None, "likely")),
+    "certificates to come, a right clock": ({**BEFORE_ITS_TIME, "imds": book.imds()}, (), ("tls-certificate-expired", None, "certain")),
+}  # fmt: skip
+
+
+def told(found: Diagnosis) -> object:
+    if found.causes:
+        return (found.causes[0].slug, found.causes[0].scope, str(found.causes[0].confidence))
+    return set(found.candidates)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_what_is_claimed(name: str) -> None:
+    probes, unseen, expected = ROWS[name]
+    found = diagnose(book.evidence({**probes, **dict.fromkeys(unseen, "")}), now=book.NOW)
+    assert told(found) == expected
+
+
+def test_a_log_that_ended_long_ago_proves_nothing() -> None:
+    probes = {"clock": LATE, **LATE_ANSWERS, "service": "", "processes": ""}
+    assert diagnose(book.evidence(probes, GOOD), now=book.NOW).verdict == "unknown"
+    probes = {"clock": LATE, **LATE_ANSWERS, **HELD}
+    assert diagnose(book.evidence(probes, GOOD), now=book.NOW).verdict == "healthy"
+
+
+def test_a_log_with_an_open_complaint_proves_nothing() -> None:
+    refused = pb.request(
+        "dial tcp 10.77.100.12:443: connect: connection refused",
+        "3.3.1142.0",
+        "ec2messages.us-east-1.amazonaws.com",
+    )
+    log = GOOD + pb.lines(
+        "3.3.1142.0",
+        (
+            90,
+            f"ERROR [ssm-agent-worker] [MessageService] [MDSInteractor] error when calling AWS APIs. error details - GetMessages Error: {refused}",
+        ),
+    )
+    assert diagnose(book.evidence(log=log, bare=True), now=book.NOW).verdict != "healthy"
