@@ -2,15 +2,15 @@
 
 import sys
 
-from bench import collect, logs
+from bench import collect, logs, reports
 
 
 def main() -> int:
-    """Sweeps first, then logs.  A process that was started as a sweep's client is that and no more."""
+    """Sweeps, then logs, then reports.  A process that was started as a sweep's client is that and no more."""
     failed = collect.main()
     if "--client" in sys.argv:
         return failed
-    return logs.main([]) or failed
+    return logs.main([]) or reports.main([]) or failed
 
 
 if __name__ == "__main__":
