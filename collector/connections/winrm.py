@@ -43,6 +43,8 @@ _IDLE = "PT180S"
 _MAX_SEND = 90_000
 """Bytes of standard input in one message: with base64 and envelope below the 150 KiB of older hosts."""
 _BUSY_WAIT_S = 0.5
+_PAUSE_S = 0.1
+"""Before a host is asked again that had nothing to tell, which may be at once."""
 _TIDY_S = 5.0
 """What a host is given to end a command and delete a shell."""
 _RESERVE = 0.1
@@ -121,14 +123,14 @@ class WinrmConnection:
         self._password = password
         self._dialling = dialling
         self._watchdog = watchdog
-        self._login: _Login | None = None
+        self._session: _Session | None = None
         self._shell = ""
         self._may_log_in = True
 
     @property
     def facts(self) -> ConnectionFacts:
         """How the host was reached."""
-        options, wire = self._options, self._login.wire if self._login else None
+        options, wire = self._options, self._session.wire if self._session else None
         notes = options.notes
         if options.is_https and not options.validate:
             notes += ("the host's certificate was not checked",)
@@ -152,7 +154,7 @@ class WinrmConnection:
             ConnectionFailed: every way in which it can fail; nothing is left open.
         """
         try:
-            self._login = self._log_in(deadline)
+            self._session = self._log_in(deadline)
             self._shell = self._ask("logging in", deadline, _open_shell)
         except BaseException:
             self.close()
@@ -179,7 +181,7 @@ class WinrmConnection:
         if self._shell and not self._quietly(self._delete, deadline) and self._may_log_in:
             with contextlib.suppress(ConnectionFailed):  # what the host will not let us tidy up stays
                 self._hang_up()
-                self._login = self._log_in(deadline)
+                self._session = self._log_in(deadline)
                 self._quietly(self._delete, deadline)
         self._shell = ""
         self._hang_up()
@@ -236,13 +238,15 @@ class WinrmConnection:
                     lambda protocol: protocol.get_command_output_raw(self._shell, command),
                 )
             except ConnectionFailed as failure:
-                if isinstance(failure.__cause__, WinRMOperationTimeoutError):
-                    continue  # it only says that there is nothing to tell yet
-                raise
+                if not isinstance(failure.__cause__, WinRMOperationTimeoutError):
+                    raise
+                output, errors, code, is_done = b"", b"", -1, False  # there is nothing to tell yet
             handover.error_output(errors)
             handover.output(output)
             if is_done:
-                return code & 0xFFFFFFFF if code < 0 else code
+                return code
+            if not output and not errors:
+                time.sleep(_PAUSE_S)
         return None
 
     def _delete(self, protocol: Protocol) -> None:
@@ -256,12 +260,12 @@ class WinrmConnection:
         Raises:
             ConnectionFailed: with pywinrm's own exception as its cause.
         """
-        if self._login is None:
+        if self._session is None:
             raise ConnectionFailed(
                 FailureKind.PROTOCOL, f"{self._options.where}: the connection is closed", "open it again"
             )
         try:
-            return self._login.ask(what, deadline, ask, is_logged_in=bool(self._shell))
+            return self._session.ask(what, deadline, ask, is_logged_in=bool(self._shell))
         except ConnectionFailed as failure:
             if failure.kind is FailureKind.AUTH:
                 self._may_log_in = False
@@ -269,7 +273,7 @@ class WinrmConnection:
 
     def _quietly(self, ask: Callable[[Protocol], object], deadline: Deadline) -> bool:
         """Tidy up if it can be done in time; whether it was."""
-        if self._login is None or self._login.is_lost:
+        if self._session is None or self._session.is_lost:
             return False
         try:
             self._ask("tidying up", deadline.sooner(_TIDY_S), ask)
@@ -277,19 +281,19 @@ class WinrmConnection:
             return False
         return True
 
-    def _log_in(self, deadline: Deadline) -> _Login:
-        return _Login(self._options, self._password, self._dialling, self._watchdog, deadline)
+    def _log_in(self, deadline: Deadline) -> _Session:
+        return _Session(self._options, self._password, self._dialling, self._watchdog, deadline)
 
     def _hang_up(self) -> None:
-        if self._login is not None:
-            self._login.close()
+        if self._session is not None:
+            self._session.close()
 
 
 def _open_shell(protocol: Protocol) -> str:
     return protocol.open_shell(noprofile=True, codepage=_UTF8, idle_timeout=_IDLE)
 
 
-class _Login:
+class _Session:
     """One login: a protocol of pywinrm on a wire of its own."""
 
     def __init__(

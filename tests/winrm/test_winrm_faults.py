@@ -132,6 +132,18 @@ def test_what_came_before_the_deadline_is_kept(rig: Rig) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize("trouble", [T.TIMED_OUT, T.STRANGE])
+def test_a_host_with_nothing_to_tell_is_not_pestered(rig: Rig, trouble: Trouble) -> None:
+    host = rig.host(faults=[Fault("Receive", trouble, 1, 10_000)])
+    connection = rig.open(rig.target(host))
+    with pytest.raises(ConnectionFailed) as failed:
+        say(connection, seconds=2.5)
+    assert failed.value.kind is K.TIMEOUT
+    assert host.faults.seen["Receive"] < 30
+    connection.close()
+    assert not host.shells.open
+
+
 def test_a_busy_host_is_asked_again_and_gets_nothing_twice(rig: Rig) -> None:
     host = rig.host(faults=[Fault("Send", T.BUSY, 1, 2)])
     connection = rig.open(rig.target(host))
