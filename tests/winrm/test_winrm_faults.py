@@ -270,10 +270,10 @@ def test_fifty_hosts_with_ten_dead(rig: Rig) -> None:
     mute = [socket.create_server(("127.0.0.1", 0)) for _ in range(6)]
     with socket.create_server(("127.0.0.1", 0)) as server:
         closed = server.getsockname()[1]
-    host = rig.host(max_shells_per_user=1000)
-    alive = [rig.target(host, name=f"alive{n}") for n in range(40)]
+    hosts = [rig.host() for _ in range(40)]
+    alive = [rig.target(host, name=f"alive{n}") for n, host in enumerate(hosts)]
     dead = [
-        rig.target(host, name=f"dead{n}", port=port)
+        rig.target(hosts[0], name=f"dead{n}", port=port)
         for n, port in enumerate([*(sock.getsockname()[1] for sock in mute), *[closed] * 4])
     ]
     targets = [target for pair in zip(alive[:10], dead, strict=True) for target in pair] + alive[10:]
@@ -293,7 +293,8 @@ def test_fifty_hosts_with_ten_dead(rig: Rig) -> None:
             assert outcome.failure
             assert outcome.failure.kind in (K.TIMEOUT, K.REFUSED)
             assert took < 7
-    assert not host.shells.open
+    assert not any(host.shells.open for host in hosts)
+    assert {(host.logins, host.connections) for host in hosts} == {(1, 1)}
     for sock in mute:
         sock.close()
 

@@ -114,6 +114,26 @@ def test_a_client_in_go(rig: Rig, tmp_path: Path) -> None:
     assert not host.shells.open
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing (apt: curl)")
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+def test_curl_negotiates_kerberos(rig: Rig, kdc: Kdc, tls: bool) -> None:
+    """libcurl with MIT's GSSAPI, and nothing of Python's."""
+    host = rig.host(tls=tls)
+    subprocess.run(["kinit", "-k", "-t", kdc.user_keytab, PRINCIPAL], check=True)
+    url = host.url.replace("127.0.0.1", "localhost")
+    trust = ["--cacert", str(rig.issuer.file)]
+    asked = ["curl", "-sS", *trust, "-o", "/dev/null", "-w", "%{http_code}", "--data", ""]
+    environment = {**os.environ, "no_proxy": "*"}
+    for login, status in (
+        (["--negotiate", "-u", ":"], b"200"),
+        ([], b"401"),
+        (["-u", f"{USER}:wrong"], b"401"),
+    ):
+        done = subprocess.run([*asked, *login, url], capture_output=True, check=False, env=environment)
+        assert done.stdout == status, done
+    assert host.logins == 1
+
+
 def test_ntlm_of_another_hand(windows_users: Path) -> None:
     """gss-ntlmssp (C) against pyspnego (Python), both ways, with sealed messages: neither proves itself."""
     gssapi = pytest.importorskip("gssapi", reason="gssapi is missing (apt: libkrb5-dev; pip: gssapi)")
