@@ -6,7 +6,7 @@ from bench import collect, logs, reports
 
 
 def main() -> int:
-    """Sweeps, then logs, then reports.  A process that was started as a sweep's client is that and no more."""
+    """Sweeps, logs, reports.  A process that was started as a sweep's client is that and no more."""
     failed = collect.main()
     if "--client" in sys.argv:
         return failed
