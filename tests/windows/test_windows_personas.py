@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 from windows_support import Kept
 
 from analyzers.causes import built_in
+from analyzers.causes.catalogue import CauseText, catalogue
+from analyzers.causes.texts import steps
 from analyzers.diagnose import case_of, diagnose
 from analyzers.diagnosis import Diagnosis
 from collector.evidence import Evidence, Subject
@@ -59,6 +62,27 @@ def test_nothing_to_copy_is_of_another_system(case: str) -> None:
     lines = copied(judged(case))
     assert lines
     assert not [line for line in lines if "sudo" in line or "systemctl" in line or "/etc/" in line]
+
+
+_LINUX_ONLY = {"duplicate-agent", "filesystem-read-only", "inotify-exhausted", "fd-limit"}
+_LINUX = re.compile(
+    r"\bsudo\b|/etc/|/var/|/usr/|systemctl|getent|(?<!\w)curl(?!\.exe)|\bip (route|neigh|link)|\bdig "
+    r"|openssl|\bgrep\b"
+)
+
+
+@pytest.mark.parametrize("text", [t for t in catalogue() if t.slug not in _LINUX_ONLY], ids=lambda t: t.slug)
+def test_every_cause_of_a_windows_host_is_mended_with_its_own_tools(text: CauseText) -> None:
+    values = _Everything()
+    for step in (*steps(text.mend, values), *steps(text.verify, values)):
+        assert not [line for line in step.lines if _LINUX.search(line)]
+
+
+class _Everything(dict[str, str]):
+    """Every value is known, and the host is a Windows one."""
+
+    def get(self, key: str, default: object = None) -> str:
+        return "x"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

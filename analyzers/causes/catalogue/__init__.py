@@ -90,7 +90,8 @@ def catalogue() -> Catalogue:
     """The texts that come with ssm-triage (read once per process; they never change)."""
     texts = (cause_text(slug, family, entry) for family in FAMILIES for slug, entry in _read(family).items())
     windows = _read("windows")
-    return Catalogue({text.slug: _with_windows(text, windows.get(text.slug, {})) for text in texts})
+    lines = windows.pop("lines")
+    return Catalogue({text.slug: _with_windows(text, windows.get(text.slug, {}), lines) for text in texts})
 
 
 def _read(family: str) -> dict[str, dict[str, Any]]:
@@ -102,13 +103,22 @@ def _read(family: str) -> dict[str, dict[str, Any]]:
     return entries
 
 
-def _with_windows(text: CauseText, entry: Mapping[str, Any]) -> CauseText:
-    """A text with the steps that take the place of its own on a Windows host."""
-    mend, verify = (
-        tuple(replace(step, needs=(*step.needs, WINDOWS)) for step in _steps(entry.get(key, ())))
-        for key in ("mend", "verify")
-    )
-    return replace(text, mend=text.mend + mend, verify=text.verify + verify)
+def _with_windows(text: CauseText, entry: Mapping[str, Any], lines: Mapping[str, str]) -> CauseText:
+    """A text with the steps that take the place of its own on a Windows host: those of ``entry``, else its own
+    with each line that has a counterpart in ``lines``."""
+    mend = tuple(_steps(entry.get("mend", ()))) or _translated(text.mend, lines)
+    verify = tuple(_steps(entry.get("verify", ()))) or _translated(text.verify, lines)
+    return replace(text, mend=text.mend + _for_windows(mend), verify=text.verify + _for_windows(verify))
+
+
+def _for_windows(steps: Iterable[StepText]) -> tuple[StepText, ...]:
+    return tuple(replace(step, needs=(*step.needs, WINDOWS)) for step in steps)
+
+
+def _translated(steps: tuple[StepText, ...], lines: Mapping[str, str]) -> tuple[StepText, ...]:
+    if not any(line in lines for step in steps for line in step.lines):
+        return ()
+    return tuple(replace(step, lines=tuple(lines.get(line, line) for line in step.lines)) for step in steps)
 
 
 def cause_text(slug: str, family: str, entry: Mapping[str, Any]) -> CauseText:
