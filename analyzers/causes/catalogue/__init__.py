@@ -104,8 +104,10 @@ def _read(family: str) -> dict[str, dict[str, Any]]:
 
 
 def _with_windows(text: CauseText, entry: Mapping[str, Any], lines: Mapping[str, str]) -> CauseText:
-    """A text with the steps that take the place of its own on a Windows host: those of ``entry``, else its own
-    with each line that has a counterpart in ``lines``."""
+    """A text with the steps that take the place of its own on a Windows host.
+
+    They are those of ``entry``, else its own with each line that has a counterpart in ``lines``.
+    """
     mend = tuple(_steps(entry.get("mend", ()))) or _translated(text.mend, lines)
     verify = tuple(_steps(entry.get("verify", ()))) or _translated(text.verify, lines)
     return replace(text, mend=text.mend + _for_windows(mend), verify=text.verify + _for_windows(verify))
