@@ -226,6 +226,12 @@ def _headline(
     catalogue: Catalogue,
     case: Case,
 ) -> Message:
+    if verdict is Verdict.HEALTHY and not case.manifest.probes:
+        last = case.logs.last_event.time if case.logs.last_event is not None else None
+        moment = f"{last:%Y-%m-%d %H:%M}" if last is not None else "its end"
+        return say(
+            "By its log the agent worked, up to {moment}; nothing else of the host was seen.", moment=moment
+        )
     if verdict is Verdict.HEALTHY:
         return say("The agent works: its channel to Systems Manager is open.")
     if verdict is Verdict.BROKEN:

@@ -54,13 +54,17 @@ def stopped(case: Case) -> Iterator[Told]:
     unit, processes = case.unit, case.facts.processes.or_none()
     running = processes is not None and bool(processes.agents)
     orphan = processes is not None and processes.workers and not processes.agents
-    if unit is not None and real(unit) and unit.state in _DOWN and not running:
+    killed = unit is not None and (
+        unit.exit_code in ("killed", "dumped") or unit.result in ("signal", "oom-kill", "core-dump")
+    )
+    waits = unit is not None and unit.state is ServiceState.RESTARTING and killed and processes is not None
+    if unit is not None and real(unit) and (unit.state in _DOWN or waits) and not running:
         masked = unit.state is ServiceState.MASKED
-        state = _WORDS[unit.state]
-        if unit.exit_code in ("killed", "dumped") or unit.result in ("signal", "oom-kill", "core-dump"):
+        state = _WORDS.get(unit.state, "")
+        if killed:
             state = f"it was killed, signal {unit.exit_status}" if unit.exit_status else "it was killed"
         values = {"state": state, **({"masked": "yes"} if masked else {})}
-        sure = LIKELY if unit.state is ServiceState.FAILED and not orphan else CERTAIN
+        sure = LIKELY if waits or (unit.state is ServiceState.FAILED and not orphan) else CERTAIN
         orphans = processes.workers[:1] if processes is not None and orphan else ()
         yield Finding("agent-stopped", sure, lines(unit.at, *(p.at for p in orphans)), values=values)
     elif orphan and processes is not None:

@@ -22,12 +22,18 @@ def proof_of_health(case: Case) -> tuple[Citation, ...]:
     good answers count.  Without a log, a running agent that holds its channel is as good, if all answers.
     """
     failing = any(not s.vague for s in case.failures())
-    if unsettled(case) or (stale(case) and not holding(case)):
+    if gone(case) or unsettled(case) or (stale(case) and not holding(case)):
         return ()
     old = case.has(Change.MGS) is False and not any(case.failures())
     if case.logs.last_good is not None and (case.connected or old):
         return _by_log(case)
     return () if failing or (case.logs.has_entries and _never_arrived(case)) else holding(case)
+
+
+def gone(case: Case) -> bool:
+    """Whether the processes were listed, and the agent's is not among them."""
+    processes = case.facts.processes.or_none()
+    return processes is not None and not processes.agents
 
 
 def unsettled(case: Case) -> bool:

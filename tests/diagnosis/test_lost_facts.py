@@ -68,6 +68,26 @@ def test_a_log_that_ended_long_ago_proves_nothing() -> None:
     assert diagnose(book.evidence(probes, GOOD), now=book.NOW).verdict == "healthy"
 
 
+@pytest.mark.parametrize(
+    ("service", "expected"),
+    [
+        ("ActiveState=activating\nSubState=auto-restart\nResult=signal\nExecMainCode=2\nExecMainStatus=9\n", "agent-stopped"),
+        ("ActiveState=activating\nSubState=auto-restart\nResult=exit-code\nExecMainCode=1\nExecMainStatus=1\n", "unknown"),
+        ("ActiveState=inactive\nSubState=dead\nResult=success\n", "agent-stopped"),
+    ],
+)
+def test_an_agent_that_is_gone_is_not_healthy(service: str, expected: str) -> None:
+    unit = f"[amazon-ssm-agent.service]\nmanager=systemd\nLoadState=loaded\nUnitFileState=enabled\nMainPID=0\n{service}"
+    probes = {"service": unit, "processes": book.PS.partition("\n")[0] + "\n"}
+    found = diagnose(book.evidence(probes, GOOD), now=book.NOW)
+    assert (found.causes[0].slug if found.causes else found.verdict) == expected
+
+
+def test_a_clean_bill_by_the_log_alone_says_so() -> None:
+    assert "its log" in str(diagnose(book.evidence(log=GOOD, bare=True), now=book.NOW).headline)
+    assert "its log" not in str(diagnose(book.evidence(log=GOOD), now=book.NOW).headline)
+
+
 def test_a_log_with_an_open_complaint_proves_nothing() -> None:
     refused = pb.request(
         "dial tcp 10.77.100.12:443: connect: connection refused",
