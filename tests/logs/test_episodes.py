@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import case_logs, read_bytes
+from log_samples import case_logs, read_bytes
 
 from analyzers.logs import Kind, Leg, LogReading
 from analyzers.logs.retry import go_duration, ladder, version_of

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from conftest import DATA, case_logs, read_bytes
+from log_samples import DATA, case_logs, read_bytes
 
 from analyzers.logs import LogReading, read_logs
 from collector.evidence import LogFile, LogPart, Status

@@ -8,9 +8,9 @@ import time
 import tracemalloc
 
 import pytest
-from conftest import DATA, read_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from log_samples import DATA, read_bytes
 
 from analyzers.logs import load_signatures
 from analyzers.logs.grammar import plain_blocks

@@ -8,9 +8,9 @@ import random
 from collections import Counter
 
 import pytest
-from conftest import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from log_samples import DATA
 from plain_reader import plain_reading, without_shortcuts
 
 from analyzers.logs import load_signatures

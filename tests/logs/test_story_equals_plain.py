@@ -6,7 +6,7 @@ import dataclasses
 import random
 
 import pytest
-from conftest import DATA, case_logs
+from log_samples import DATA, case_logs
 
 from analyzers.logs import LogReading, Sighting, Signatures, load_signatures, read_logs
 from analyzers.logs.signatures import Meaning
