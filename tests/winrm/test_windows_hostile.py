@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.connections.bootstrap import MARK
@@ -12,6 +12,8 @@ from collector.connections.clixml import spoken
 from collector.connections.windows_bootstrap import WindowsHandover, packed
 from collector.errors import ConnectionFailed
 from lab.windows.powershell import Shell
+
+unhurried = settings(deadline=None)
 
 _XML = st.lists(
     st.sampled_from(
@@ -22,6 +24,7 @@ _XML = st.lists(
 ).map(b"".join)  # fmt: skip
 
 
+@unhurried
 @given(st.one_of(st.binary(max_size=300), _XML))
 def test_any_standard_error_has_words(data: bytes) -> None:
     text = spoken(data)
@@ -34,6 +37,7 @@ def test_much_clixml_is_read_in_no_time() -> None:
         spoken(data)
 
 
+@unhurried
 @given(st.binary(max_size=200), st.binary(max_size=200), st.lists(st.integers(1, 60), max_size=12))
 def test_pieces_do_not_matter(noise: bytes, answer: bytes, cuts: list[int]) -> None:
     noise = noise.replace(MARK, b"")
@@ -48,6 +52,7 @@ def test_pieces_do_not_matter(noise: bytes, answer: bytes, cuts: list[int]) -> N
     assert handover.language_mode == "FullLanguage"
 
 
+@unhurried
 @given(st.binary(max_size=300), st.binary(max_size=300), st.one_of(st.none(), st.integers(0, 2**32 - 1)))
 def test_any_end_is_a_result_or_a_failure(output: bytes, errors: bytes, code: int | None) -> None:
     handover = WindowsHandover(b"x", lambda data: None, 100)
@@ -61,6 +66,7 @@ def test_any_end_is_a_result_or_a_failure(output: bytes, errors: bytes, code: in
     assert said.isprintable()
 
 
+@unhurried
 @given(st.integers(0, 3000), st.data())
 def test_a_script_that_lost_something_is_not_run(size: int, data: st.DataObject) -> None:
     ran: list[bytes] = []

@@ -102,7 +102,7 @@ def test_a_connection_becomes_its_platform_s(start_sshd: StartSshd, rig: Rig) ->
     connection.close()
 
 
-@pytest.mark.parametrize("shell", ["sh", "bash", "dash", "zsh", "fish", "csh", "tcsh", "busybox sh"])
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash", "zsh", "fish", "csh", "busybox sh"])
 def test_no_other_shell_takes_itself_for_windows(shell: str) -> None:
     words = shell.split()
     if shutil.which(words[0]) is None:
