@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from analyzers.logs import LogReading, read_logs
 from collector.evidence import ProbeResult, Status
@@ -21,17 +18,6 @@ def case_logs(case: str) -> dict[str, bytes]:
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
-
-
-@pytest.fixture
-def read_case() -> Callable[..., LogReading]:
-    """Read the logs of one case, with its zone if given, plus or instead of some files."""
-
-    def read(case: str, *, offset: str = "", utc: str = "", **logs: bytes) -> LogReading:
-        clock = ProbeResult("clock", Status.OK, f"offset={offset}\nutc={utc}\n".encode())
-        return read_logs(evidence_of([clock] if offset else [], {**case_logs(case), **logs}))
-
-    return read
 
 
 def read_bytes(*, offset: str = "", utc: str = "", **logs: bytes) -> LogReading:
