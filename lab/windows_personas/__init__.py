@@ -19,6 +19,7 @@ from lab.windows_personas.frames import answer
 __all__ = ["CASES", "EDITIONS", "FAULTS", "LANGUAGES", "WindowsPersona", "persona"]
 
 CASES = tuple(FAULTS)
+_PROBE = re.compile(rb"@\{ id = '([a-z0-9-]+)'; call = ")
 _VALUE = re.compile(rb"^\$(Nonce|Region|Imds|LogBudget) = '?([^'\r\n]*)'?$", re.MULTILINE)
 
 
@@ -40,19 +41,24 @@ class WindowsPersona:
             UnknownScript: it is not the script that this version compiles; there is no PowerShell here.
         """
         given = {key.decode(): value.decode() for key, value in _VALUE.findall(script)}
-        budget = int(given.get("LogBudget", "0"))
+        named = set(_PROBE.findall(script))
+        asked = [probe for probe in WINDOWS if probe.id.encode() in named]
         try:
             known = compile_windows(
-                nonce=given["Nonce"], region=given["Region"] or None, imds=given["Imds"],
-                log_budget=None if budget < 0 else budget,
-            )  # fmt: skip
+                asked,
+                nonce=given["Nonce"],
+                region=given["Region"] or None,
+                imds=given["Imds"],
+                log_budget=None if given["LogBudget"].startswith("-") else int(given["LogBudget"]),
+            )
         except (KeyError, ValueError):
             raise UnknownScript(script) from None
         if script != known:
             raise UnknownScript(script)
         probes = {name: ("ok", output) for name, output in self.probes.items()}
         probes["agent-logs"] = ("ok" if self.logs else "absent", b"")
-        return answer(given["Nonce"], [probe.id for probe in WINDOWS], probes, self.logs, self.user)
+        logs = self.logs if b"agent-logs" in named else {}
+        return answer(given["Nonce"], [probe.id for probe in asked], probes, logs, self.user)
 
 
 def persona(case: str, year: int = 2022, language: str = "en") -> WindowsPersona:

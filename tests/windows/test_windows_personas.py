@@ -13,7 +13,7 @@ from analyzers.causes.catalogue import CauseText, catalogue
 from analyzers.causes.texts import steps
 from analyzers.diagnose import case_of, diagnose
 from analyzers.diagnosis import Diagnosis
-from collector.evidence import Evidence, Subject
+from collector.evidence import Evidence, Status, Subject
 from collector.evidence.memory import evidence_of
 from collector.probes.windows import WINDOWS
 from collector.probes.windows.compile import compile_windows
@@ -188,3 +188,14 @@ def test_an_unknown_script_fails_loudly() -> None:
 def test_the_script_may_carry_other_values() -> None:
     host = persona("healthy")
     assert host(compile_windows(nonce=NONCE, region="us-east-1", log_budget=None))
+
+
+def test_a_part_of_the_probes_may_be_asked() -> None:
+    some, kept = [probe for probe in WINDOWS if probe.id in ("clock", "routes")], Kept()
+    reader = WindowsFrameReader(NONCE, kept, some)
+    reader.feed(persona("healthy")(compile_windows(some, nonce=NONCE)))
+    reader.finish()
+    assert {probe: result.status for probe, result in kept.probes.items()} == {
+        "clock": Status.OK,
+        "routes": Status.OK,
+    }

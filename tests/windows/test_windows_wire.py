@@ -1,4 +1,4 @@
-"""Personas behind a real WinRM wire: logged in by NTLM, asked by the script, read as it comes."""
+"""Personas behind a real WinRM wire: logged in by NTLM, asked by the script, kept as evidence, diagnosed."""
 
 from __future__ import annotations
 
@@ -6,23 +6,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from windows_support import Kept
 
 from analyzers.diagnose import diagnose
+from collector.collect import CollectOptions, collect_host
 from collector.connections.base import Deadline
 from collector.connections.settings import WinrmSettings
 from collector.connections.winrm import WinrmConnector
-from collector.evidence import Subject
-from collector.evidence.memory import evidence_of
-from collector.probes.compile import new_nonce
-from collector.probes.windows import WINDOWS
-from collector.probes.windows.compile import compile_windows
-from collector.probes.windows_frame import WindowsFrameReader
+from collector.evidence import Evidence
+from collector.evidence.read import open_evidence, verify
 from collector.secrets import Literal
 from collector.target import Platform, Target, Transport
 from lab.windows.host import Setup, WindowsHost
 from lab.windows.logins import ntlm_users
-from lab.windows_personas import persona
+from lab.windows_personas import WindowsPersona, persona
 
 USER, PASSWORD = "alice", "open sesame"
 
@@ -33,17 +29,11 @@ def known_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NTLM_USER_FILE", str(users))
 
 
-@pytest.mark.parametrize("piece", [97, 4353])
-@pytest.mark.parametrize(
-    ("case", "year", "language"),
-    [("stale-persistent-route", 2019, "ko"), ("container-vswitch", 2025, "ja"), ("healthy", 2016, "de")],
-)
-def test_a_persona_over_winrm(case: str, year: int, language: str, piece: int) -> None:
-    host, nonce, kept = persona(case, year, language), new_nonce(), Kept()
-    reader = WindowsFrameReader(nonce, kept, WINDOWS)
+def collected(host: WindowsPersona, folder: Path, piece: int) -> Evidence:
+    """What a sweep would keep of this host."""
     with WindowsHost(host, Setup(users={USER: PASSWORD}, piece=piece)) as server:
         target = Target(
-            "win",
+            host.name,
             server.setup.address,
             Transport.WINRM,
             port=server.port,
@@ -53,15 +43,30 @@ def test_a_persona_over_winrm(case: str, year: int, language: str, piece: int) -
         )
         connector = WinrmConnector(WinrmSettings())
         connection = connector.open(target, deadline=Deadline.after(20))
-        connection.run(
-            compile_windows(nonce=nonce), reader.feed, deadline=Deadline.after(30), max_bytes=8 << 20
-        )
+        kept = collect_host(connection, target, CollectOptions(), folder, Deadline.after(40))
         connection.close()
         connector.close()
         assert not server.shells.open, "a shell was left open"
-    reader.finish()
-    assert reader.complete
-    logs = {log[0]: body for log, body in zip(kept.logs, kept.bodies, strict=True)}
-    evidence = evidence_of(kept.probes.values(), logs, subject=Subject("win", platform=Platform.WINDOWS))
+    assert kept.failure is None
+    evidence = open_evidence(kept.path)
+    verify(evidence)
+    return evidence
+
+
+@pytest.mark.parametrize(
+    ("case", "year", "language", "piece"),
+    [
+        ("stale-persistent-route", 2019, "ko", 97),
+        ("container-vswitch", 2025, "ja", 4353),
+        ("healthy", 2016, "de", 4353),
+    ],
+)
+def test_a_persona_over_winrm(case: str, year: int, language: str, piece: int, tmp_path: Path) -> None:
+    host = persona(case, year, language)
+    evidence = collected(host, tmp_path, piece)
+    manifest = evidence.manifest
+    assert manifest.subject.platform is Platform.WINDOWS
+    assert (manifest.ran_as, manifest.privilege) == (host.user, "administrator")
+    assert bool(manifest.logs) is bool(host.logs)
     found = diagnose(evidence, now=datetime(2026, 11, 23, 7, 0, tzinfo=UTC))
     assert ([cause.slug for cause in found.causes] or [str(found.verdict)]) == [host.cause]
