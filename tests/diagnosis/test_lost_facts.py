@@ -21,7 +21,8 @@ NO_ROLE = book.imds(role="outcome=answered;http=404", credentials="", iam_info="
 ONLY_PUT = "[token]\nmethod=PUT\noutcome=no-answer\n"
 BEFORE_ITS_TIME = book.tls("not-yet-valid", not_before="Nov 23 06:50:00 2026 GMT")
 NAMELESS = {
-    name: text.replace("exit=2", "exit=2\nerror=Name or service not known") for name, text in book.dns("").items()
+    name: text.replace("exit=2", "exit=2\nerror=Name or service not known")
+    for name, text in book.dns("").items()
 }
 
 # What is wrong, what was not seen, and what is told: cause, scope and confidence, or the candidates.
@@ -71,8 +72,14 @@ def test_a_log_that_ended_long_ago_proves_nothing() -> None:
 @pytest.mark.parametrize(
     ("service", "expected"),
     [
-        ("ActiveState=activating\nSubState=auto-restart\nResult=signal\nExecMainCode=2\nExecMainStatus=9\n", "agent-stopped"),
-        ("ActiveState=activating\nSubState=auto-restart\nResult=exit-code\nExecMainCode=1\nExecMainStatus=1\n", "unknown"),
+        (
+            "ActiveState=activating\nSubState=auto-restart\nResult=signal\nExecMainCode=2\nExecMainStatus=9\n",
+            "agent-stopped",
+        ),
+        (
+            "ActiveState=activating\nSubState=auto-restart\nResult=exit-code\nExecMainCode=1\nExecMainStatus=1\n",
+            "unknown",
+        ),
         ("ActiveState=inactive\nSubState=dead\nResult=success\n", "agent-stopped"),
     ],
 )
@@ -86,6 +93,28 @@ def test_an_agent_that_is_gone_is_not_healthy(service: str, expected: str) -> No
 def test_a_clean_bill_by_the_log_alone_says_so() -> None:
     assert "its log" in str(diagnose(book.evidence(log=GOOD, bare=True), now=book.NOW).headline)
     assert "its log" not in str(diagnose(book.evidence(log=GOOD), now=book.NOW).headline)
+
+
+def test_a_resolver_that_refuses_may_look_silent() -> None:
+    """Its refusals are ICMP, which hosts send sparingly: one question of several is refused, the rest time out."""
+    log = book.request_failed(
+        "dial tcp: lookup ssm.us-east-1.amazonaws.com on 10.77.0.2:53: read udp 10.77.1.25:5->10.77.0.2:53: read: connection refused"
+    )
+    found = diagnose(book.evidence(book.dns("[dns 10.77.0.2]\noutcome=timeout\n"), log), now=book.NOW)
+    assert found.causes[0].slug == "dns-resolver-down"
+
+
+def test_a_shell_s_proxy_is_not_missed_where_one_endpoint_answers() -> None:
+    proxy = {"proxy-files": "# /etc/environment\nhttps_proxy=http://10.77.200.10:3128\n"}
+    one = {"endpoint-ssm": book.tcp("ssm", "timeout"), **proxy}
+    assert diagnose(book.evidence(one), now=book.NOW).causes[0].slug == "endpoint-unreachable"
+    lost = {
+        "endpoint-ssm": book.tcp("ssm", "timeout"),
+        "endpoint-ec2messages": "",
+        "endpoint-ssmmessages": "",
+        **proxy,
+    }
+    assert diagnose(book.evidence(lost), now=book.NOW).causes[0].slug == "proxy-missing-or-wrong-layer"
 
 
 def test_a_log_with_an_open_complaint_proves_nothing() -> None:
@@ -102,3 +131,16 @@ def test_a_log_with_an_open_complaint_proves_nothing() -> None:
         ),
     )
     assert diagnose(book.evidence(log=log, bare=True), now=book.NOW).verdict != "healthy"
+
+
+def test_a_channel_by_kept_credentials_does_not_prove_ssm() -> None:
+    """Newer agents open it with what they have kept, and say themselves when ssm has answered."""
+    version = "3.3.1142.0"
+    failed = pb.refused(version, pb.request("dial tcp 10.77.100.11:443: i/o timeout", version), "first-boot")
+    opened = "".join(
+        line + "\n"
+        for line in pb.online(version, 602).splitlines()
+        if "websocket" in line or "channel status" in line
+    )
+    found = diagnose(book.evidence(log=failed + pb.start(version, 600) + opened, bare=True), now=book.NOW)
+    assert found.verdict != "healthy"
