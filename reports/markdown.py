@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from analyzers.diagnosis import Citation, Diagnosis, RootCause, Step
+from analyzers.diagnosis import Citation, Diagnosis, RootCause, Step, Unseen
 from analyzers.text import Message
 from collector.evidence import Evidence
 from reports.base import HostReport, SweepInfo
@@ -56,19 +56,26 @@ def sentence(message: Message, translate: Translator) -> str:
 
 
 class Ticket:
-    """A summary table, then the hosts that need somebody; bounded whatever the sweep's size."""
+    """A summary table, then the hosts that need somebody; bounded whatever the sweep's size.
+
+    A single host is told in full and has no table.
+    """
 
     def __init__(self, lang: str) -> None:
         self._translate = translator(lang)
         self._entries: list[Entry] = []
         self._details: list[str] = []
+        self._first: HostReport | None = None
 
     def add(self, entry: Entry, host: HostReport) -> None:
+        self._first = self._first or host
         self._entries.append(entry)
         if host.diagnosis.causes and len(self._details) < _DETAILED:
             self._details.append(render_markdown(host.diagnosis, host.evidence, lang=self._translate.lang))
 
     def render(self) -> str:
+        if self._first and len(self._entries) == 1:
+            return render_markdown(self._first.diagnosis, self._first.evidence, lang=self._translate.lang)
         return "\n---\n\n".join((summary(self._entries, self._translate), *self._details))
 
 
@@ -125,20 +132,35 @@ def render_markdown(diagnosis: Diagnosis, evidence: Evidence, *, lang: str = "en
     verdict = translate.say(VERDICTS[diagnosis.verdict])
     blocks = [f"## {code(diagnosis.subject.name)}: {verdict}", sentence(diagnosis.headline, translate)]
     for cause in diagnosis.causes:
-        blocks += _cause(cause, translate)
+        blocks += _cause(cause, translate, alone=len(diagnosis.causes) == 1)
+    if diagnosis.candidates:
+        blocks.append(f"{translate.text('Still possible:')} {', '.join(map(code, diagnosis.candidates))}")
     if diagnosis.next_look:
         blocks += [f"### {translate.text('The single look that would settle it')}"]
         blocks += _steps([diagnosis.next_look], translate)
+    if diagnosis.proof:
+        blocks.append(f"### {translate.text('What shows it')}")
+        for citation in diagnosis.proof[:_CITATIONS]:
+            blocks += _citation(citation)
     if diagnosis.unseen:
         blocks.append(f"### {translate.text('What could not be seen')}")
-        blocks.append("\n".join(f"- {code(unseen.probe)}: {code(unseen.why)}" for unseen in diagnosis.unseen))
+        blocks.append(_unseen(diagnosis.unseen))
     manifest = evidence.manifest
-    digest = f", {translate.text('Evidence')} {code(f'sha256:{manifest.digest}')}" if manifest.digest else ""
-    blocks.append(f"{code(manifest.tool)}{digest}")
-    return "\n\n".join(blocks) + "\n"
+    digest = f"{translate.text('Evidence')} {code(f'sha256:{manifest.digest}')}" if manifest.digest else ""
+    blocks.append(", ".join(filter(None, [manifest.tool and code(manifest.tool), digest])))
+    return "\n\n".join(filter(None, blocks)) + "\n"
 
 
-def _cause(cause: RootCause, translate: Translator) -> list[str]:
+def _unseen(unseen: Sequence[Unseen]) -> str:
+    """A line a reason, with all that it kept from being seen."""
+    reasons: dict[str, list[str]] = {}
+    for one in unseen:
+        reasons.setdefault(one.why, []).append(one.probe)
+    return "\n".join(f"- {code(why)}: {', '.join(map(code, probes))}" for why, probes in reasons.items())
+
+
+def _cause(cause: RootCause, translate: Translator, *, alone: bool) -> list[str]:
+    """One cause; where it stands alone, the headline has said its sentence already."""
     t = translate.text
     facts = [
         code(" ".join((cause.slug, cause.scope or "")).strip()),
@@ -147,7 +169,8 @@ def _cause(cause: RootCause, translate: Translator) -> list[str]:
     facts.append(f"{t('Who can mend it')}: {translate.say(OWNERS[cause.owner])}")
     if cause.since:
         facts.append(f"{t('since')} {utc_text(cause.since)}")
-    blocks = [f"### {sentence(cause.sentence, translate)}", " · ".join(facts)]
+    head = [] if alone else [f"### {sentence(cause.sentence, translate)}"]
+    blocks = [*head, " · ".join(facts)]
     for title, steps in ((t("How to mend it"), cause.remedy), (t("How to see that it worked"), cause.verify)):
         if steps:
             blocks += [f"#### {title}", *_steps(steps, translate)]
