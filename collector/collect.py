@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from collector.connections.base import Connection, Deadline, RunResult
+from collector.connections.platform import as_its_platform
 from collector.errors import ConnectionFailed, FailureKind
 from collector.evidence.memory import SCHEMA
 from collector.evidence.model import Clock, ConnectionFacts, Failure, Manifest, Subject
 from collector.evidence.store import EvidenceWriter
-from collector.platforms import ASK, settle
+from collector.platforms import ASK
 from collector.probes.choice import Choice
 from collector.probes.compile import DEFAULT_LOG_BUDGET, new_nonce
 from collector.target import Platform, Target
@@ -54,7 +55,7 @@ def collect_host(
         ConnectionFailed: nothing at all came of it.
         EvidenceError: the evidence cannot be written.
     """
-    platform, connection = settle(connection, target, deadline)
+    connection, platform = as_its_platform(connection, target, deadline)
     nonce = new_nonce()
     question = ASK[platform](target, options.choice, nonce, options.log_budget)
     script = question.script

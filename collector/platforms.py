@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from collector.connections.base import Connection, Deadline
+from collector.connections.platform import told
 from collector.errors import ConnectionFailed, FailureKind
 from collector.evidence.model import ProbeResult, Status
 from collector.probes.choice import Choice
@@ -17,7 +17,7 @@ from collector.probes.model import Probe
 from collector.probes.windows import WINDOWS
 from collector.probes.windows.compile import compile_windows
 from collector.probes.windows_frame import WindowsFrameReader
-from collector.target import Platform, Target, Transport
+from collector.target import Platform, Target
 
 PROBES: dict[Platform, tuple[Probe, ...]] = {Platform.LINUX: LINUX, Platform.WINDOWS: WINDOWS}
 """What each platform is asked; an id that two of them have means the same on both."""
@@ -49,43 +49,7 @@ Ask = Callable[[Target, Choice, str, int | None], Question]
 
 def expected(target: Target) -> Platform:
     """Which kind of host this is, as far as the inventory tells; who answers decides."""
-    if target.transport is Transport.WINRM or _told(target) is Platform.WINDOWS:
-        return Platform.WINDOWS
-    return Platform.LINUX
-
-
-def settle(connection: Connection, target: Target, deadline: Deadline) -> tuple[Platform, Connection]:
-    """Which kind of host answers, and the connection that speaks with it.
-
-    Raises:
-        ConnectionFailed: the connection broke.
-    """
-    if target.transport is Transport.WINRM:
-        return Platform.WINDOWS, connection
-    if target.transport is Transport.LOCAL:
-        return Platform.LINUX, connection
-    return _settle_ssh(connection, target, deadline)
-
-
-def _settle_ssh(connection: Connection, target: Target, deadline: Deadline) -> tuple[Platform, Connection]:
-    from collector.connections.ssh import SshConnection  # paramiko and fabric: heavy, and here by now
-
-    if not isinstance(connection, SshConnection):
-        return Platform.LINUX, connection
-    from collector.connections.windows_ssh import WindowsSshConnection, platform_behind
-
-    platform = _told(target)
-    if platform is Platform.AUTO:
-        platform = platform_behind(connection, deadline)
-    if platform is Platform.WINDOWS:
-        return platform, WindowsSshConnection(connection)
-    return platform, connection
-
-
-def _told(target: Target) -> Platform:
-    if target.platform is Platform.AUTO and target.shell_type in ("cmd", "powershell"):
-        return Platform.WINDOWS
-    return target.platform
+    return Platform.WINDOWS if told(target) is Platform.WINDOWS else Platform.LINUX
 
 
 def _ask_linux(target: Target, choice: Choice, nonce: str, log_budget: int | None) -> Question:

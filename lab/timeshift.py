@@ -25,19 +25,24 @@ _EPOCH = re.compile(rb"(?<=^epoch=)\d+", re.MULTILINE)
 
 def to_now(evidence: MemoryEvidence, now: datetime) -> MemoryEvidence:
     """The same evidence as if its host's clock (probe ``clock``) had shown ``now`` (UTC)."""
-    recorded = re.search(rb"^utc=(\S+)Z", evidence.probe("clock").output, re.MULTILINE)
-    if recorded is None:
-        return evidence
-    then = datetime.fromisoformat(recorded[1].decode()).replace(tzinfo=UTC)
-    shift = timedelta(seconds=round((now - then).total_seconds()))
-    moved = _mover(shift)
+    shift = shift_to(now, evidence.probe("clock").output)
+    moved = mover(shift)
     probes = (replace(result, output=moved(result.output)) for result in evidence.manifest.probes)
     contents = {part: moved(body) for part, body in evidence.contents.items()}
     logs = (replace(log, modified=log.modified and log.modified + shift) for log in evidence.manifest.logs)
     return MemoryEvidence(replace(evidence.manifest, probes=tuple(probes), logs=tuple(logs)), contents)
 
 
-def _mover(shift: timedelta) -> Callable[[bytes], bytes]:
+def shift_to(now: datetime, clock: bytes) -> timedelta:
+    """How far back ``clock``, the output of that probe, is from ``now``; nothing where it tells no time."""
+    recorded = re.search(rb"^utc=([0-9T:-]+)", clock, re.MULTILINE)
+    if recorded is None:
+        return timedelta()
+    then = datetime.fromisoformat(recorded[1].decode()).replace(tzinfo=UTC)
+    return timedelta(seconds=round((now - then).total_seconds()))
+
+
+def mover(shift: timedelta) -> Callable[[bytes], bytes]:
     """What moves every time in a text; the length of the text stays."""
     forms = list(_FORMS.values())
 

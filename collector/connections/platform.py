@@ -18,15 +18,25 @@ def as_its_platform(
     """
     if target.transport is Transport.WINRM:
         return connection, Platform.WINDOWS
+    if target.transport is Transport.LOCAL:
+        return connection, Platform.LINUX
     from collector.connections.ssh import SshConnection  # paramiko and fabric: heavy
 
     if not isinstance(connection, SshConnection):
         return connection, Platform.LINUX
     from collector.connections.windows_ssh import WindowsSshConnection, platform_behind
 
-    platform = target.platform
+    platform = told(target)
     if platform is Platform.AUTO:
         platform = platform_behind(connection, deadline)
     if platform is Platform.WINDOWS:
         return WindowsSshConnection(connection), platform
     return connection, platform
+
+
+def told(target: Target) -> Platform:
+    """What the inventory says: by ``triage_platform``, by the transport, or by ``ansible_shell_type``."""
+    speaks_windows = target.transport is Transport.WINRM or target.shell_type in ("cmd", "powershell")
+    if target.platform is Platform.AUTO and speaks_windows:
+        return Platform.WINDOWS
+    return target.platform
