@@ -21,6 +21,7 @@ _VERBS = {
     "redact": "Make evidence that can be handed outside: names, addresses and ids replaced.",
     "probes": "Show what is looked at on a host.",
     "explain": "Say what a cause is, how it is recognised and mended.",
+    "selftest": "Ask one Windows host whether it is as ssm-triage believes.",
     "demo": "Sweep a few lab hosts on this machine.",
 }
 """Each verb is a module of ``ssm_triage.commands``, imported only when it is called."""

@@ -87,7 +87,7 @@ probe_options = _all(
     click.option("--skip", multiple=True, metavar="PROBE,...", help="Leave these out; the report says so."),
 )
 
-inventory_options = _all(
+source_options = _all(
     click.option(
         "-i",
         "--inventory",
@@ -98,7 +98,6 @@ inventory_options = _all(
         help="Inventory: file, directory, 'host,' list, or - for the JSON of ansible-inventory --list on"
         " stdin. Repeatable.",
     ),
-    click.option("-l", "--limit", metavar="PATTERN", help="Only these hosts: Ansible's patterns, or @FILE."),
     click.option(
         "--vault-password-file",
         "vault_password_files",
@@ -106,6 +105,11 @@ inventory_options = _all(
         metavar="FILE",
         help="Opens vaulted values.",
     ),
+)
+
+inventory_options = _all(
+    source_options,
+    click.option("-l", "--limit", metavar="PATTERN", help="Only these hosts: Ansible's patterns, or @FILE."),
     click.option(
         "--list-hosts", is_flag=True, help="Show the hosts, how each would be reached and why; ask none."
     ),
@@ -140,18 +144,23 @@ connection_options = _all(
         type=click.Choice(["strict", "accept-new", "off"]),
         help="Unknown host keys: refuse (default), learn, or do not look (marked in the report).",
     ),
-)
-
-sweep_options = _all(
-    click.option(
-        "-f", "--forks", type=click.IntRange(1, 512), default=10, show_default=True, help="Hosts at once."
-    ),
     click.option(
         "-T",
         "--timeout",
         "connect_timeout",
         type=Seconds(),
         help="To connect, in seconds  [default: ConnectTimeout of ssh_config, else 10]",
+    ),
+    click.option(
+        "--use-env-proxy",
+        is_flag=True,
+        help="Go to WinRM hosts by this machine's HTTPS_PROXY and its kin, else ignored.",
+    ),
+)
+
+sweep_options = _all(
+    click.option(
+        "-f", "--forks", type=click.IntRange(1, 512), default=10, show_default=True, help="Hosts at once."
     ),
     click.option(
         "--command-timeout", type=Seconds(), default=90, show_default=True, help="For the script on a host."

@@ -79,10 +79,19 @@ def write_key_map(path: Path, used: Mapping[str, Mapping[str, str]]) -> None:
     Raises:
         UsageError: it cannot be written.
     """
+    write_private(path, json.dumps(used, indent=1, sort_keys=True) + "\n", option="--map")
+
+
+def write_private(path: Path, text: str, *, option: str) -> None:
+    """Write a file for its owner's eyes only; ``option`` is what named it.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
     try:
-        _write_private(path, json.dumps(used, indent=1, sort_keys=True) + "\n")
+        _write_private(path, text)
     except OSError as error:
-        raise UsageError(f"--map {path}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{option} {path}: cannot be written: {error.strerror}") from error
 
 
 def _write_private(path: Path, text: str) -> None:

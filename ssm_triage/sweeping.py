@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,9 @@ from ssm_triage.progress import Progress, progress_for
 from ssm_triage.reporting import opened, specs_of
 from ssm_triage.runfolder import RunFolder
 from ssm_triage.targets import Selection, select
+
+if TYPE_CHECKING:
+    from collector.sweep import SweepSettings
 
 
 def ask_hosts(options: Mapping[str, Any], *, analyze: bool) -> int:
@@ -106,17 +109,11 @@ def _log(verbose: int) -> None:
 
 def _settings(options: Mapping[str, Any]) -> Sweep:
     from collector.collect import CollectOptions
-    from collector.connections.settings import SshSettings
     from collector.platforms import PROBES
     from collector.probes.choice import choose
-    from collector.sweep import SweepSettings
 
     return Sweep(
-        SweepSettings(
-            forks=options["forks"],
-            host_deadline_s=options["host_deadline"],
-            ssh=SshSettings(config_file=options["ssh_config"], connect_timeout_s=options["connect_timeout"]),
-        ),
+        sweep_settings(options),
         CollectOptions(
             tool=TOOL,
             command_timeout_s=options["command_timeout"],
@@ -125,6 +122,20 @@ def _settings(options: Mapping[str, Any]) -> Sweep:
                 options["only"], options["skip"], (probe for of in PROBES.values() for probe in of)
             ),
         ),
+    )
+
+
+def sweep_settings(options: Mapping[str, Any]) -> SweepSettings:
+    """How hosts are connected to, and how many at once."""
+    from collector.connections.settings import SshSettings, WinrmSettings
+    from collector.sweep import SweepSettings
+
+    connect_s = options["connect_timeout"]
+    return SweepSettings(
+        forks=options["forks"],
+        host_deadline_s=options["host_deadline"],
+        ssh=SshSettings(config_file=options["ssh_config"], connect_timeout_s=connect_s),
+        winrm=WinrmSettings(connect_timeout_s=connect_s, proxy_from_environment=options["use_env_proxy"]),
     )
 
 
