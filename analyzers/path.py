@@ -146,7 +146,7 @@ def _resolves(case: Case) -> str:
 
 
 def _proxy(case: Case) -> Iterator[Hop]:
-    variable = case.proxy.variable("https_proxy") if case.proxy is not None else None
+    variable = case.proxy.for_https if case.proxy is not None else None
     if variable is None:
         return
     states = [_endpoint(case, service).state for service in SERVICES]

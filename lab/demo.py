@@ -120,14 +120,15 @@ def _write_inventory(
     ]
     for name, port in ports.items():
         lines += [f"        {name}:", f"          ansible_port: {port}"]
-    for name, port in windows.items():
+    for name, server in windows.items():
         lines += [
             f"        {name}:",
-            f"          ansible_port: {port}",
+            f"          ansible_port: {server.port}",
             "          ansible_connection: winrm",
+            "          ansible_winrm_scheme: http",
+            f"          ansible_user: {WINDOWS_USER}",
+            f"          ansible_password: {password!r}",
         ]
-        lines += ["          ansible_winrm_scheme: http", f"          ansible_user: {WINDOWS_USER}"]
-        lines += [f"          ansible_password: {password!r}"]
     path = work / "inventory.yaml"
     path.touch(mode=0o600)
     path.write_text("\n".join(lines) + "\n")
