@@ -46,15 +46,15 @@ def command(host: str, output: Path, **options: Any) -> int:
 
     target = _target(host, options)
     outcome = collect_one(target, sweep_settings({**options, "forks": 1}), _ask)
-    if outcome.failure is not None:
+    done = outcome.value
+    if done is None:
         click.echo(f"ssm-triage: {one_line(target.name)}: {one_line(str(outcome.failure))}", err=True)
         return Exit.UNREACHED
-    assert outcome.value is not None
-    for check in outcome.value.checks:
+    for check in done.checks:
         click.echo(f"{'ok' if check.passed else 'FAILED':<6} {check.name}: {one_line(check.detail)}")
-    write_private(output, outcome.value.transcript + "\n", option="--output")
+    write_private(output, done.transcript + "\n", option="--output")
     click.echo(f"transcript: {output}", err=True)
-    return Exit.OK if outcome.value.passed else Exit.FINDINGS
+    return Exit.OK if done.passed else Exit.FINDINGS
 
 
 def _target(host: str, options: dict[str, Any]) -> Target:
