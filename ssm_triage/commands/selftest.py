@@ -35,8 +35,8 @@ def command(host: str, output: Path, **options: Any) -> int:
     """Ask one Windows host, over WinRM or SSH, whether it is as ssm-triage believes.
 
     HOST is a host of the inventory.  Each check runs a small script that only looks; one line a check goes to
-    stdout, and the exit code is 2 where one failed.  Scripts and answers go to a transcript, names and
-    addresses covered; with it what no lab can show can be mended.
+    stdout, and the exit code is 2 where one failed.  The answers go to a transcript, names and addresses
+    covered: read it, and hand it on where the product does not fit the host.
     """
     from collector.sweep import collect_one
     from reports.clean import one_line
