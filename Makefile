@@ -15,7 +15,7 @@ help:  ## show what there is
 demo: $(VENV)/.base  ## sweep a few lab hosts over SSH and say where the reports are
 	$(BIN)/ssm-triage demo $(ARGS)
 
-test: $(VENV)/.test system  ## run everything (ARGS='-k name' for a part)
+test: $(VENV)/.kerberos  ## run everything (ARGS='-k name' for a part)
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy --strict, and the floors
@@ -55,6 +55,13 @@ $(VENV)/.base: $(VENV)/bin/python setup.cfg pyproject.toml
 $(VENV)/.test: $(VENV)/bin/python setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev]'
 	@touch $@ $(VENV)/.base $(VENV)/.dev
+
+# Kerberos is compiled, against the system's libraries: where it cannot be, its tests are skipped.
+$(VENV)/.kerberos: $(VENV)/.test | system
+	@if command -v krb5-config >/dev/null && command -v gcc >/dev/null \
+	&& $(BIN)/python -m pip install --disable-pip-version-check --editable '.[test-kerberos]' >$(VENV)/kerberos.log 2>&1; \
+	then touch $@; \
+	else echo 'The tests of Kerberos are skipped: they need krb5-config, gcc and Python.h ($(VENV)/kerberos.log says more)'; fi
 
 $(VENV)/.dev: $(VENV)/bin/python setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
