@@ -157,19 +157,28 @@ class Several:
 
 def _open(spec: ReporterSpec, sweep: SweepInfo, stdout: TextIO) -> Reporter:
     path = Path(spec.destination)
+    kind = _kind_of(path)
     if spec.is_folder:
-        if path.exists() and not path.is_dir():
+        if kind == "file":
             raise UsageError(f"{path}: is a file, {spec.form.name} needs a folder")
         factory = spec.form.factory if spec.form.takes is Takes.FOLDER else spec.form.folder_factory
         return cast(Reporter, _load(factory)(path, sweep))
     if spec.form.takes is Takes.TERMINAL:
         return cast(Reporter, _load(spec.form.factory)(stdout, sweep))
-    if path.is_dir():
+    if kind == "folder":
         raise UsageError(f"{path}: is a folder, {spec.form.name} needs a file")
     if spec.form.takes is Takes.FILE:
         return cast(Reporter, _load(spec.form.factory)(path, sweep))
     sink: Sink = StreamSink(stdout) if spec.destination == STDOUT else FileSink(path)
     return cast(Reporter, _load(spec.form.factory)(sink, sweep))
+
+
+def _kind_of(path: Path) -> str:
+    """``folder``, ``file``, or nothing where nothing is there yet."""
+    try:
+        return "folder" if path.is_dir() else "file" if path.exists() else ""
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _load(factory: str) -> type:

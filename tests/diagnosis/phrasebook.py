@@ -30,7 +30,16 @@ def moved(text: str, world: str) -> str:
 
 # Generations ---------------------------------------------------------------------------------------------
 
-GENERATIONS = ("2.2.355.0", "2.3.1205.0", "3.0.529.0", "3.1.1732.0", "3.2.582.0", "3.2.2303.0", "3.3.40.0", "3.3.1142.0")
+GENERATIONS = (
+    "2.2.355.0",
+    "2.3.1205.0",
+    "3.0.529.0",
+    "3.1.1732.0",
+    "3.2.582.0",
+    "3.2.2303.0",
+    "3.3.40.0",
+    "3.3.1142.0",
+)
 ID = "i-0a1b2c3d4e5f60718"
 
 
@@ -48,22 +57,66 @@ def lines(version: str, *told: tuple[int, str]) -> str:
 def start(version: str, at: int = 0, identity: str = "EC2", proxy: str = "", no_proxy: str = "") -> str:
     """The head of a start that knows its identity."""
     if version < "3.":
-        return lines(version, (at, f"INFO Starting Agent: amazon-ssm-agent - v{version}"), (at, "INFO OS: linux, Arch: amd64"))
-    block = [(at, "INFO Proxy environment variables:"), (at, f"INFO https_proxy: {proxy}"), (at, f"INFO http_proxy: {proxy}"), (at, f"INFO no_proxy: {no_proxy}")]
+        return lines(
+            version,
+            (at, f"INFO Starting Agent: amazon-ssm-agent - v{version}"),
+            (at, "INFO OS: linux, Arch: amd64"),
+        )
+    block = [
+        (at, "INFO Proxy environment variables:"),
+        (at, f"INFO https_proxy: {proxy}"),
+        (at, f"INFO http_proxy: {proxy}"),
+        (at, f"INFO no_proxy: {no_proxy}"),
+    ]
     if version < "3.1":
         return lines(version, *block, (at, f"INFO [amazon-ssm-agent] amazon-ssm-agent - v{version}"))
-    return lines(version, *block, (at, f"INFO Checking if agent identity type {identity} can be assumed"), (at, f"INFO Agent will take identity from {identity}"), (at, f"INFO [amazon-ssm-agent] amazon-ssm-agent - v{version}"))
+    return lines(
+        version,
+        *block,
+        (at, f"INFO Checking if agent identity type {identity} can be assumed"),
+        (at, f"INFO Agent will take identity from {identity}"),
+        (at, f"INFO [amazon-ssm-agent] amazon-ssm-agent - v{version}"),
+    )
 
 
 def online(version: str, at: int = 2) -> str:
     """The rest of a good start."""
     if version == "2.2.355.0":
-        return lines(version, (at, f"INFO [instanceID={ID}] [HealthCheck] HealthCheck reporting agent health."), (at + 1, f"INFO [instanceID={ID}] [Association] Schedule manager refreshed with 0 associations, 0 new associations associated"))
+        return lines(
+            version,
+            (at, f"INFO [instanceID={ID}] [HealthCheck] HealthCheck reporting agent health."),
+            (
+                at + 1,
+                f"INFO [instanceID={ID}] [Association] Schedule manager refreshed with 0 associations, 0 new associations associated",
+            ),
+        )
     if version < "3.1":
         worker = "[ssm-agent-worker] " if version >= "3." else ""
-        return lines(version, (at, f"INFO {worker}[MessageGatewayService] Successfully opened websocket connection to: wss://ssmmessages.us-east-1.amazonaws.com/v1/control-channel/{ID}?role=subscribe&stream=input"))
-    ready = [(at, "INFO EC2RoleProvider Successfully connected with instance profile role credentials")] if version >= "3.2" else []
-    return lines(version, *ready, (at, "INFO [CredentialRefresher] Credentials ready"), (at + 1, "INFO [ssm-agent-worker] [MessageService] [MGSInteractor] Successfully opened websocket connection to: 10.77.100.13:443"), (at + 1, "INFO [ssm-agent-worker] [MessageService] [MGSInteractor] SSM Connection channel status is set to ssmmessages"))
+        return lines(
+            version,
+            (
+                at,
+                f"INFO {worker}[MessageGatewayService] Successfully opened websocket connection to: wss://ssmmessages.us-east-1.amazonaws.com/v1/control-channel/{ID}?role=subscribe&stream=input",
+            ),
+        )
+    ready = (
+        [(at, "INFO EC2RoleProvider Successfully connected with instance profile role credentials")]
+        if version >= "3.2"
+        else []
+    )
+    return lines(
+        version,
+        *ready,
+        (at, "INFO [CredentialRefresher] Credentials ready"),
+        (
+            at + 1,
+            "INFO [ssm-agent-worker] [MessageService] [MGSInteractor] Successfully opened websocket connection to: 10.77.100.13:443",
+        ),
+        (
+            at + 1,
+            "INFO [ssm-agent-worker] [MessageService] [MGSInteractor] SSM Connection channel status is set to ssmmessages",
+        ),
+    )
 
 
 def no_identity(version: str, error: str, status: str = "") -> str:
@@ -71,11 +124,34 @@ def no_identity(version: str, error: str, status: str = "") -> str:
     quoted = error if version >= "3." else error.replace('"http', "http").replace('": ', ": ")
     if version < "3.1":
         tail = f"Failed to fetch region. Data from vault is empty. {quoted}"
-        return lines(version, (0, f"INFO Starting Agent: amazon-ssm-agent - v{version}"), (9, f"ERROR error fetching the region, {tail}"), (9, f"ERROR error occurred when starting amazon-ssm-agent: {tail}"))
+        return lines(
+            version,
+            (0, f"INFO Starting Agent: amazon-ssm-agent - v{version}"),
+            (9, f"ERROR error fetching the region, {tail}"),
+            (9, f"ERROR error occurred when starting amazon-ssm-agent: {tail}"),
+        )
     body = ""
     if version >= "3.2.1297":
-        body = lines(version, (5, f"ERROR [EC2Identity] Failed to get instance info from IMDS. Err: failed to get identity instance id. Error: EC2MetadataError: failed to get IMDSv2 token and fallback to IMDSv1 is disabled\ncaused by: {status or ': '}\n\tstatus code: {status[:3] or '0'}, request id: \ncaused by: {error}"))
-    return lines(version, (0, "INFO Proxy environment variables:"), (0, "INFO Checking if agent identity type EC2 can be assumed")) + body + lines(version, (6, "ERROR Agent failed to assume any identity"), (6, "ERROR failed to find identity, retrying: failed to find agent identity"))
+        body = lines(
+            version,
+            (
+                5,
+                f"ERROR [EC2Identity] Failed to get instance info from IMDS. Err: failed to get identity instance id. Error: EC2MetadataError: failed to get IMDSv2 token and fallback to IMDSv1 is disabled\ncaused by: {status or ': '}\n\tstatus code: {status[:3] or '0'}, request id: \ncaused by: {error}",
+            ),
+        )
+    return (
+        lines(
+            version,
+            (0, "INFO Proxy environment variables:"),
+            (0, "INFO Checking if agent identity type EC2 can be assumed"),
+        )
+        + body
+        + lines(
+            version,
+            (6, "ERROR Agent failed to assume any identity"),
+            (6, "ERROR failed to find identity, retrying: failed to find agent identity"),
+        )
+    )
 
 
 def refused(version: str, error: str, moment: str, identity: str = "EC2") -> str:
@@ -85,28 +161,87 @@ def refused(version: str, error: str, moment: str, identity: str = "EC2") -> str
     """
     head = start(version, identity=identity)
     if moment == "mid-life":
-        return head + online(version) + lines(version, (400, f"ERROR {_worker(version)}[HealthCheck] error when calling AWS APIs. error details - {error}"), (400, f"INFO {_worker(version)}[HealthCheck] increasing error count by 1"))
+        return (
+            head
+            + online(version)
+            + lines(
+                version,
+                (
+                    400,
+                    f"ERROR {_worker(version)}[HealthCheck] error when calling AWS APIs. error details - {error}",
+                ),
+                (400, f"INFO {_worker(version)}[HealthCheck] increasing error count by 1"),
+            )
+        )
     if moment == "registered":
         head = start(version, 0, identity) + online(version) + start(version, 300, identity)
     at = 330
     if version == "2.2.355.0":
-        return head + lines(version, (at, f"ERROR [instanceID={ID}] [HealthCheck] error when calling AWS APIs. error details - {error}"), (at, f"INFO [instanceID={ID}] [HealthCheck] increasing error count by 1"))
+        return head + lines(
+            version,
+            (
+                at,
+                f"ERROR [instanceID={ID}] [HealthCheck] error when calling AWS APIs. error details - {error}",
+            ),
+            (at, f"INFO [instanceID={ID}] [HealthCheck] increasing error count by 1"),
+        )
     if version < "3.2":
         return head + lines(version, (at, f"INFO {_worker(version)}Entering SSM Agent hibernate - {error}"))
-    registrar = lines(version, (at, f"ERROR [Registrar] failed to register identity: error calling RegisterManagedInstance API: {error}")) if moment == "first-boot" and error.startswith("RequestError") else ""
+    registrar = (
+        lines(
+            version,
+            (
+                at,
+                f"ERROR [Registrar] failed to register identity: error calling RegisterManagedInstance API: {error}",
+            ),
+        )
+        if moment == "first-boot" and error.startswith("RequestError")
+        else ""
+    )
     if identity == "OnPrem":
-        return head + lines(version, (at, f"ERROR [CredentialRefresher] Retrieve credentials produced error: {error}"))
+        return head + lines(
+            version, (at, f"ERROR [CredentialRefresher] Retrieve credentials produced error: {error}")
+        )
     if error.startswith("RequestError"):
         cut = "RequestError: send request failed"
         if version == "3.2.582.0":
-            return head + registrar + lines(version, (at, f"ERROR EC2RoleProvider instance profile role could not be checked for ssm permissions. Err: retrieved credentials failed to report to ssm. Error: {error}"))
-        return head + registrar + lines(version, (at, f"ERROR [CredentialRefresher] Retrieve credentials produced error: unexpected error getting instance profile role credentials or calling UpdateInstanceInformation. Skipping default host management fallback: retrieved credentials failed to report to ssm. Error: {cut}"))
+            return (
+                head
+                + registrar
+                + lines(
+                    version,
+                    (
+                        at,
+                        f"ERROR EC2RoleProvider instance profile role could not be checked for ssm permissions. Err: retrieved credentials failed to report to ssm. Error: {error}",
+                    ),
+                )
+            )
+        return (
+            head
+            + registrar
+            + lines(
+                version,
+                (
+                    at,
+                    f"ERROR [CredentialRefresher] Retrieve credentials produced error: unexpected error getting instance profile role credentials or calling UpdateInstanceInformation. Skipping default host management fallback: retrieved credentials failed to report to ssm. Error: {cut}",
+                ),
+            )
+        )
     dhmc = "AccessDeniedException: Systems Manager's instance management role is not configured for account: 123456789012\n\tstatus code: 400, request id: eafd097c-e3a2-4bcc-a3f1-bd52de987ee1"
     return head + lines(
         version,
-        (at, f"WARN EC2RoleProvider Failed to connect to Systems Manager with instance profile role credentials. Err: retrieved credentials failed to report to ssm. Error: {error}"),
-        (at, f"{'WARN' if version == '3.2.582.0' else 'ERROR'} EC2RoleProvider Failed to connect to Systems Manager with SSM role credentials. error calling RequestManagedInstanceRoleToken: {dhmc}"),
-        (at, f"ERROR [CredentialRefresher] Retrieve credentials produced error: no valid credentials could be retrieved for ec2 identity. Default Host Management Err: error calling RequestManagedInstanceRoleToken: {dhmc}"),
+        (
+            at,
+            f"WARN EC2RoleProvider Failed to connect to Systems Manager with instance profile role credentials. Err: retrieved credentials failed to report to ssm. Error: {error}",
+        ),
+        (
+            at,
+            f"{'WARN' if version == '3.2.582.0' else 'ERROR'} EC2RoleProvider Failed to connect to Systems Manager with SSM role credentials. error calling RequestManagedInstanceRoleToken: {dhmc}",
+        ),
+        (
+            at,
+            f"ERROR [CredentialRefresher] Retrieve credentials produced error: no valid credentials could be retrieved for ec2 identity. Default Host Management Err: error calling RequestManagedInstanceRoleToken: {dhmc}",
+        ),
         (at, "INFO [CredentialRefresher] Sleeping for 26m37s before retrying retrieve credentials"),
     )
 
@@ -119,7 +254,9 @@ def request(error: str, version: str, host: str = "ssm.us-east-1.amazonaws.com")
     """What the SDK says of a request to an endpoint that was not answered, by the Go of that version."""
     quote = "" if version < "2.3" else '"'
     if version < "3.1":
-        error = error.replace("tls: failed to verify certificate: ", "").replace("context deadline exceeded (", "net/http: request canceled (")
+        error = error.replace("tls: failed to verify certificate: ", "").replace(
+            "context deadline exceeded (", "net/http: request canceled ("
+        )
     return f"RequestError: send request failed\ncaused by: Post {quote}https://{host}/{quote}: {error}"
 
 
@@ -156,17 +293,31 @@ def dialled(error: str) -> str:
 
 
 REFUSING = ("prohibit", "unreachable", "blackhole")
-KERNEL = {"prohibit": ("denied", "connect: permission denied", "RTNETLINK answers: Permission denied"), "unreachable": ("host-unreachable", "connect: no route to host", "RTNETLINK answers: No route to host"), "blackhole": ("invalid", "connect: invalid argument", "RTNETLINK answers: Invalid argument")}
+KERNEL = {
+    "prohibit": ("denied", "connect: permission denied", "RTNETLINK answers: Permission denied"),
+    "unreachable": ("host-unreachable", "connect: no route to host", "RTNETLINK answers: No route to host"),
+    "blackhole": ("invalid", "connect: invalid argument", "RTNETLINK answers: Invalid argument"),
+}
 OUT = "*filter\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n{rule}\nCOMMIT\n"
 NEW = ("3.2.2303.0", "3.3.40.0", "3.3.1142.0")
 BEFORE_V2 = ("2.2.355.0",)
 PROXY = "http://10.77.200.10:3128"
-ENV = f"# pid 60 /usr/bin/amazon-ssm-agent\nhttp_proxy={PROXY}\nhttps_proxy={PROXY}\nno_proxy=169.254.169.254\n"
+ENV = (
+    f"# pid 60 /usr/bin/amazon-ssm-agent\nhttp_proxy={PROXY}\nhttps_proxy={PROXY}\nno_proxy=169.254.169.254\n"
+)
 ROLE = "arn:aws:sts::123456789012:assumed-role/AppServerRole/i-0a1b2c3d4e5f60718"
 DENIED = f"AccessDeniedException: User: {ROLE} is not authorized to perform: ssm:UpdateInstanceInformation on resource: arn:aws:ec2:us-east-1:123456789012:instance/i-0a1b2c3d4e5f60718"
 LOOKUP = "dial tcp: lookup ssm.us-east-1.amazonaws.com on 10.77.0.2:53: "
-CLOCK_BEHIND = b.HEALTHY["clock"].replace("epoch=1795415925", "epoch=1793255925").replace("2026-11-23T06:38:45Z", "2026-10-29T06:38:45Z")
-CLOCK_AHEAD = b.HEALTHY["clock"].replace("epoch=1795415925", "epoch=1826951925").replace("2026-11-23T06:38:45Z", "2027-11-23T06:38:45Z")
+CLOCK_BEHIND = (
+    b.HEALTHY["clock"]
+    .replace("epoch=1795415925", "epoch=1793255925")
+    .replace("2026-11-23T06:38:45Z", "2026-10-29T06:38:45Z")
+)
+CLOCK_AHEAD = (
+    b.HEALTHY["clock"]
+    .replace("epoch=1795415925", "epoch=1826951925")
+    .replace("2026-11-23T06:38:45Z", "2027-11-23T06:38:45Z")
+)
 
 
 def by_proxy(record: str) -> dict[str, str]:
@@ -283,20 +434,47 @@ def variants(name: str) -> Iterator[Variant]:
 
 def _variant(name: str, fault: Fault, version: str, moment: str, world: str) -> Variant:
     if fault.leg == "imds":
-        error = fault.error.replace("/dynamic/instance-identity/document", "/api/token").replace("Get ", "Put ") if version >= "3.2.1297" else fault.error
-        log = no_identity(version, f"RequestError: send request failed\ncaused by: {error}" if version >= "3.2.1297" and error.startswith("Put") else error, fault.status)
+        error = (
+            fault.error.replace("/dynamic/instance-identity/document", "/api/token").replace("Get ", "Put ")
+            if version >= "3.2.1297"
+            else fault.error
+        )
+        log = no_identity(
+            version,
+            f"RequestError: send request failed\ncaused by: {error}"
+            if version >= "3.2.1297" and error.startswith("Put")
+            else error,
+            fault.status,
+        )
     elif fault.leg == "good":
         log = start(version)
     else:
         error = request(fault.error, version) if fault.leg == "request" else fault.error
         log = refused(version, error, moment, fault.identity)
         if fault.proxy:
-            log = log.replace("https_proxy: \n", f"https_proxy: {fault.proxy}\n").replace("http_proxy: \n", f"http_proxy: {fault.proxy}\n").replace("no_proxy: \n", "no_proxy: 169.254.169.254\n")
+            log = (
+                log.replace("https_proxy: \n", f"https_proxy: {fault.proxy}\n")
+                .replace("http_proxy: \n", f"http_proxy: {fault.proxy}\n")
+                .replace("no_proxy: \n", "no_proxy: 169.254.169.254\n")
+            )
     old = version == "2.2.355.0" and fault.cause != "agent-too-old-for-imdsv2"
-    own = {"agent-version": f"SSM Agent version: {version}\n", "packages": f"[deb]\nversion={version}-1\nstate=installed\n"}
-    told = {**b.HEALTHY, **own, "imds": b.imds(v1=f"outcome=answered;http=200;| {ID}") if old else b.HEALTHY["imds"], **fault.probes}
+    own = {
+        "agent-version": f"SSM Agent version: {version}\n",
+        "packages": f"[deb]\nversion={version}-1\nstate=installed\n",
+    }
+    told = {
+        **b.HEALTHY,
+        **own,
+        "imds": b.imds(v1=f"outcome=answered;http=200;| {ID}") if old else b.HEALTHY["imds"],
+        **fault.probes,
+    }
     if old and fault.leg == "service":  # an agent that knows no tokens came that far without
-        told["imds"] = told["imds"].replace("[v1]\nserver=EC2ws\ndate=" + b.DATE + "\noutcome=answered\nhttp=401\n", "[v1]\nserver=EC2ws\ndate=" + b.DATE + f"\noutcome=answered\nhttp=200\n| {ID}\n")
+        told["imds"] = told["imds"].replace(
+            "[v1]\nserver=EC2ws\ndate=" + b.DATE + "\noutcome=answered\nhttp=401\n",
+            "[v1]\nserver=EC2ws\ndate=" + b.DATE + f"\noutcome=answered\nhttp=200\n| {ID}\n",
+        )
     probes = {probe: moved(text, world) for probe, text in told.items()}
     cut = fault.leg == "request" and moment == "registered" and version in NEW
-    return Variant(f"{name}, {version}, {moment}, {world}", fault, probes, moved(log, world), fault.log_tells and not cut)
+    return Variant(
+        f"{name}, {version}, {moment}, {world}", fault, probes, moved(log, world), fault.log_tells and not cut
+    )

@@ -22,9 +22,18 @@ LOST = "WARN [ssm-agent-worker] [MessageService] [MGSInteractor] Reach the retry
 PING = "INFO [ssm-agent-worker] [HealthCheck] HealthCheck reporting agent health."
 NO_ROLE = "WARN EC2RoleProvider Failed to connect to Systems Manager with instance profile role credentials. Err: retrieved credentials failed to report to ssm. Error: EC2RoleRequestError: no EC2 instance role found"
 NO_DHMC = "ERROR EC2RoleProvider Failed to connect to Systems Manager with SSM role credentials. error calling RequestManagedInstanceRoleToken: AccessDeniedException: Systems Manager's instance management role is not configured for account: 123456789012"
-BY_DHMC = pb.start(V) + pb.lines(V, (2, NO_ROLE), (3, "INFO EC2RoleProvider Successfully connected with Systems Manager role credentials"), (4, SOCKET), (4, CHANNEL))
+BY_DHMC = pb.start(V) + pb.lines(
+    V,
+    (2, NO_ROLE),
+    (3, "INFO EC2RoleProvider Successfully connected with Systems Manager role credentials"),
+    (4, SOCKET),
+    (4, CHANNEL),
+)
 OOM = "Nov 23 06:40:00 web01 kernel: Out of memory: Killed process 72 (ssm-agent-worke) total-vm:1kB\n"
-NO_PROFILE = {**book.HEALTHY, "imds": book.imds(role="outcome=answered;http=404", credentials="", iam_info="outcome=answered;http=404")}
+NO_PROFILE = {
+    **book.HEALTHY,
+    "imds": book.imds(role="outcome=answered;http=404", credentials="", iam_info="outcome=answered;http=404"),
+}
 
 
 def denied(action: str) -> str:
@@ -76,4 +85,6 @@ def test_every_denied_action_is_named_the_base_first() -> None:
     assert cause.scope is None
     assert "ssm:UpdateInstanceInformation and ec2messages:GetMessages" in str(cause.sentence)
     lines = [line for step in cause.remedy for line in step.lines]
-    assert any("--action-names ssm:UpdateInstanceInformation ec2messages:GetMessages" in line for line in lines)
+    assert any(
+        "--action-names ssm:UpdateInstanceInformation ec2messages:GetMessages" in line for line in lines
+    )

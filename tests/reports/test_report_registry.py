@@ -6,6 +6,7 @@ import io
 import os
 import stat
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,7 @@ def test_a_package_holds_what_is_handed_over_and_no_evidence(tmp_path: Path) -> 
         "tickets/network.md",
         "tickets/operator.md",
     ]
-    assert ticket.startswith("# 1 host\n")
+    assert ticket.startswith("## `")
     assert "aws iam attach-role-policy" in ticket
     assert all(f'href="{name}"' in index for name in names if name.startswith("hosts/"))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -146,8 +147,20 @@ def test_destinations_of_the_wrong_kind(tmp_path: Path) -> None:
             raise AssertionError(f"{value} was opened")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere: needs a user who is not root")
-def test_a_folder_without_permission(tmp_path: Path) -> None:
+@pytest.fixture
+def not_ours(tmp_path: Path) -> Iterator[Path]:
+    """A folder that this process may not write to; root, who may write anywhere, is nobody meanwhile."""
     tmp_path.chmod(0o500)
+    if os.geteuid() != 0:
+        yield tmp_path
+        return
+    os.seteuid(65_534)
+    try:
+        yield tmp_path
+    finally:
+        os.seteuid(0)
+
+
+def test_a_folder_without_permission(not_ours: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
-        open_reporters(parse_reporters([f"csv:{tmp_path / 'a'}"]), SWEEP, io.StringIO()).__enter__()
+        open_reporters(parse_reporters([f"csv:{not_ours / 'a'}"]), SWEEP, io.StringIO()).__enter__()
