@@ -1,7 +1,8 @@
 """What no lab can show: whether a real Windows host is as we believe.  Run once by whoever has one.
 
 Each check runs one small script that only looks, and judges the answer.  The transcript holds the scripts and
-the answers, with names and addresses of the host covered, so that it can be shown around and played back.
+the beginnings and digests of the answers, with names and addresses of the host covered, so that it can be
+shown around.
 """
 
 from __future__ import annotations
