@@ -552,10 +552,16 @@ class _Doorbell:
 
 
 def _write(channel: paramiko.Channel, data: bytes | None, *, is_all: bool = True) -> None:
-    if data is not None:
+    """Send ``data``.  That the other side is gone shows once all has been read that it said before."""
+    if data is None:
+        return
+    try:
         channel.sendall(data)
         if is_all:
             channel.shutdown_write()
+    except (paramiko.SSHException, OSError, EOFError):
+        if not channel.closed and channel.get_transport().is_active():
+            raise
 
 
 def open_ssh(target: Target, settings: SshSettings, *, deadline: Deadline) -> SshConnection:
