@@ -19,7 +19,8 @@ from collector.target import Target
 from ssm_triage import __version__
 
 if TYPE_CHECKING:
-    from collector.collect import CollectOptions
+    from collector.collect import CollectedHost, CollectOptions
+    from collector.connections.base import Connection, Deadline
     from collector.evidence.read import Source
     from collector.sweep import SweepSettings
     from reports.base import HostReport
@@ -57,7 +58,7 @@ def collect(targets: Sequence[Target], folder: Path, sweep: Sweep) -> Iterator[P
     from collector.collect import collect_host, record_failure
     from collector.sweep import sweep as run
 
-    def collect_one(connection, target, deadline):  # type: ignore[no-untyped-def]
+    def collect_one(connection: Connection, target: Target, deadline: Deadline) -> CollectedHost:
         return collect_host(connection, target, sweep.options, folder, deadline)
 
     for outcome in run(targets, sweep.settings, collect_one, stop=sweep.stop):
