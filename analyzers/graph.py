@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from analyzers.causes.catalogue import Catalogue
 from analyzers.causes.rule import Exclusion, Finding
 from analyzers.diagnosis import Citation, Confidence
+from analyzers.text import Value
 
 WEIGHT = {Confidence.POSSIBLE: 0, Confidence.LIKELY: 1, Confidence.CERTAIN: 2}
 
@@ -84,7 +85,7 @@ def _merged(same: list[Finding]) -> Finding:
     best = max(same, key=lambda f: WEIGHT[f.confidence])  # of equals the first: facts come before the log
     ordered = [best, *(f for f in same if f is not best)]
     since = [f.since for f in same if f.since is not None]
-    values: dict[str, str] = {}
+    values: dict[str, Value] = {}
     for finding in reversed(ordered):
         values.update(finding.values)
     return replace(

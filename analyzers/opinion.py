@@ -11,6 +11,7 @@ from analyzers.diagnosis import Opinion
 from analyzers.facts.endpoints import EndpointState
 from analyzers.facts.imds import ImdsState
 from analyzers.facts.ssm_cli import Check
+from analyzers.path import ENDPOINT
 from analyzers.text import Message, say
 
 
@@ -48,7 +49,8 @@ def _connectivity(case: Case, check: Check) -> Message | None:
         return None
     if check.passed and endpoint.state not in (EndpointState.OK, EndpointState.UNKNOWN):
         return say(
-            "It only opens a TCP connection; here the request itself fails ({state}).", state=endpoint.state
+            "It only opens a TCP connection; here the request itself fails. {why}",
+            why=ENDPOINT[endpoint.state],
         )
     if check.failed and endpoint.reachable:
         return say("It waits one second; our own request was answered.")

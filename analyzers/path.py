@@ -37,7 +37,7 @@ _IMDS = {
     ImdsState.PARTIAL: say("It gives a token, but not the instance's id."),
     ImdsState.OTHER: say("It does not answer as it should."),
 }
-_ENDPOINT = {
+ENDPOINT = {
     EndpointState.DNS: say("Its name is not resolved."),
     EndpointState.NO_ROUTE: say("The host has no route to it, or a router says so."),
     EndpointState.REFUSED: say("The connection is refused."),
@@ -174,7 +174,7 @@ def _endpoint(case: Case, service: str) -> Hop:
         )
         return Hop("endpoint", name, OK if answered else FAILED, detail)
     states = {None: UNKNOWN, True: OK, False: FAILED}
-    return Hop("endpoint", name, states[endpoint.reachable], _ENDPOINT.get(endpoint.state))
+    return Hop("endpoint", name, states[endpoint.reachable], ENDPOINT.get(endpoint.state))
 
 
 def _logged(case: Case, target: str) -> bool:

@@ -79,7 +79,7 @@ def _to_imds(case: Case, routing: Routing) -> RouteRow | None:
     if outcome not in (RouteOutcome.FORWARD, RouteOutcome.LOCAL):
         return RouteRow("imds", str(IMDS), found, _should(routing), BAD, _REFUSED)
     why = say(
-        "It leads to {where}, not to the subnet's router.", where=gateway or device or "the host itself"
+        "It leads to {where}, not to the subnet's router.", where=gateway or device or say("the host itself")
     )
     return RouteRow("imds", str(IMDS), found, _should(routing), BAD, why)
 

@@ -11,15 +11,15 @@ from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, lines, log_values,
 from analyzers.causes.versions import Change
 from analyzers.facts.imds import ImdsState
 from analyzers.facts.service import ServiceState, Unit
-from analyzers.text import say
+from analyzers.text import Value, say
 from collector.evidence import Status
 
 _DOWN = frozenset((ServiceState.STOPPED, ServiceState.DISABLED, ServiceState.MASKED, ServiceState.FAILED))
 _WORDS = {
-    ServiceState.STOPPED: "it was stopped",
-    ServiceState.DISABLED: "its service is disabled",
-    ServiceState.MASKED: "its service is masked",
-    ServiceState.FAILED: "its service has failed and is not started again",
+    ServiceState.STOPPED: say("it was stopped"),
+    ServiceState.DISABLED: say("its service is disabled"),
+    ServiceState.MASKED: say("its service is masked"),
+    ServiceState.FAILED: say("its service has failed and is not started again"),
 }
 
 
@@ -60,15 +60,17 @@ def stopped(case: Case) -> Iterator[Told]:
     waits = unit is not None and unit.state is ServiceState.RESTARTING and killed and processes is not None
     if unit is not None and real(unit) and (unit.state in _DOWN or waits) and not running:
         masked = unit.state is ServiceState.MASKED
-        state = _WORDS.get(unit.state, "")
+        state = _WORDS.get(unit.state)
         if killed:
-            state = f"it was killed, signal {unit.exit_status}" if unit.exit_status else "it was killed"
-        values = {"state": state, **({"masked": "yes"} if masked else {})}
+            signal = unit.exit_status
+            state = say("it was killed, signal {signal}", signal=signal) if signal else say("it was killed")
+        values: dict[str, Value] = {"masked": "yes"} if masked else {}
+        values |= {"state": state} if state else {}
         sure = LIKELY if waits or (unit.state is ServiceState.FAILED and not orphan) else CERTAIN
         orphans = processes.workers[:1] if processes is not None and orphan else ()
         yield Finding("agent-stopped", sure, lines(unit.at, *(p.at for p in orphans)), values=values)
     elif orphan and processes is not None:
-        values = {"state": "its core process is gone and an orphaned worker is left"}
+        values = {"state": say("its core process is gone and an orphaned worker is left")}
         waiting = unit is not None and unit.state is ServiceState.RESTARTING
         yield Finding(
             "agent-stopped",
@@ -89,7 +91,7 @@ def told_to_stop(case: Case) -> Iterator[Told]:
             "agent-stopped",
             LIKELY,
             (stop.event.cite(),),
-            values={"state": "it was told to stop and did not start again"},
+            values={"state": say("it was told to stop and did not start again")},
             since=stop.event.time,
         )
 
@@ -130,7 +132,7 @@ def worker_file(case: Case) -> Iterator[Told]:
             CERTAIN,
             lines(gone),
             "missing",
-            values={"reason": "the program is missing", "path": path},
+            values={"reason": say("the program is missing"), "path": path},
         )
     elif worker is not None and not worker.executable and worker.kind == "file":
         yield Finding(
@@ -138,17 +140,17 @@ def worker_file(case: Case) -> Iterator[Told]:
             CERTAIN,
             lines(worker.at),
             "not-executable",
-            values={"reason": "the program is not executable", "path": worker.path},
+            values={"reason": say("the program is not executable"), "path": worker.path},
         )
 
 
 _ERRNO = {
-    "no such file": ("missing", "the program is missing"),
-    "permission denied": ("not-executable", "the program is not executable"),
-    "exec format error": ("corrupt", "the program is damaged"),
-    "text file busy": ("corrupt", "the program is being written"),
-    "cannot find the file": ("missing", "the program is missing"),
-    "not a valid win32": ("corrupt", "the program is damaged"),
+    "no such file": ("missing", say("the program is missing")),
+    "permission denied": ("not-executable", say("the program is not executable")),
+    "exec format error": ("corrupt", say("the program is damaged")),
+    "text file busy": ("corrupt", say("the program is being written")),
+    "cannot find the file": ("missing", say("the program is missing")),
+    "not a valid win32": ("corrupt", say("the program is damaged")),
 }
 
 
@@ -159,7 +161,7 @@ def worker_log(case: Case) -> Iterator[Told]:
         if sighting.signature.startswith("host.worker-not-started"):
             text = (sighting.capture("errno") or sighting.last.message).lower()
             scope, reason = next(
-                (told for words, told in _ERRNO.items() if words in text), (None, "it cannot be started")
+                (told for words, told in _ERRNO.items() if words in text), (None, say("it cannot be started"))
             )
             yield Finding(
                 "worker-broken",
@@ -169,7 +171,7 @@ def worker_log(case: Case) -> Iterator[Told]:
                 values={**log_values(case, sighting), "reason": reason},
             )
         elif sighting.signature == "host.worker-died" and sighting.count > 1:
-            values = {**log_values(case, sighting), "reason": "it dies again and again"}
+            values = {**log_values(case, sighting), "reason": say("it dies again and again")}
             yield Finding("worker-broken", LIKELY, (share(sighting),), "killed", values=values)
 
 
@@ -189,9 +191,11 @@ def twice(case: Case) -> Iterator[Told]:
     if not (installs or cores or len(units) > 1):
         return
     if installs:
-        told = " and ".join(f"{p.kind} {p.version}" for p in installs)
+        told: Value = ", ".join(f"{p.kind} {p.version}" for p in installs)
+    elif units:
+        told = ", ".join(u.name for u in units)
     else:
-        told = " and ".join(u.name for u in units) if units else f"{len(cores)} core processes"
+        told = say("{n} core processes", n=len(cores))
     fighting = logged or len(units) > 1 or len(cores) > 1
     cited = (*lines(*(p.at for p in installs), *(p.at for p in cores), *(u.at for u in units)), *logged)
     yield Finding("duplicate-agent", CERTAIN if fighting else POSSIBLE, cited, values={"installs": told})

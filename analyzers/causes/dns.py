@@ -12,6 +12,7 @@ from analyzers.diagnosis import Confidence
 from analyzers.facts.base import address as read_address
 from analyzers.facts.endpoints import DnsState, Endpoint, EndpointState
 from analyzers.facts.routes import RouteOutcome
+from analyzers.text import Value, say
 
 _ASTRAY = NO_CONNECTION | {
     EndpointState.TLS_TRUST,
@@ -43,7 +44,7 @@ def resolution(case: Case) -> Iterator[Told]:
     first = min(failing, key=lambda e: _TELLING.index(e.dns_state))
     resolver, how = _resolver(case, first)
     values = {
-        **endpoint_values(first), "resolver": resolver, "how": how or "connection refused",
+        **endpoint_values(first), "resolver": resolver, "how": how or say("connection refused"),
         "code": first.dns_state.value.upper(),
     }  # fmt: skip
     slug, sure = _SLUGS[first.dns_state], _sure(case, first)
@@ -63,13 +64,14 @@ def _sure(case: Case, endpoint: Endpoint) -> Confidence:
     return CERTAIN if told or endpoint.dns_state is DnsState.NO_RESOLVER else LIKELY
 
 
-def _resolver(case: Case, endpoint: Endpoint) -> tuple[str, str]:
+_OUTCOMES = {"refused": say("connection refused"), "no-route": say("no route to it")}
+
+
+def _resolver(case: Case, endpoint: Endpoint) -> tuple[str, Value]:
     """The nameserver concerned, and how it failed."""
     asked = next((a for a in endpoint.dns if a.rcode or a.outcome), None)
     if asked is not None:
-        return asked.resolver, {"refused": "connection refused", "no-route": "no route to it"}.get(
-            asked.outcome, asked.outcome
-        )
+        return asked.resolver, _OUTCOMES.get(asked.outcome, asked.outcome)
     resolvers = case.facts.resolvers.or_none()
     named = next((str(n.address) for n in resolvers.nameservers), "") if resolvers else ""
     return named, ""
@@ -100,7 +102,7 @@ def pinned(case: Case) -> Iterator[Told]:
         values = {
             **endpoint_values(first),
             "address": str(entry.address),
-            "dns_address": str(told) if told else "something else, or nothing",
+            "dns_address": str(told) if told else say("something else, or nothing"),
         }
         cited = lines(entry.at, first.shown_by, *(a.at for a in first.dns[:1]))
         yield Finding("hosts-file-override", CERTAIN, cited, scope_of(case, failing), values=values)

@@ -10,6 +10,7 @@ from analyzers.causes.rule import Finding, Told, rule
 from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, lines, share, shares
 from analyzers.facts.clock import SIGV4_TOLERANCE
 from analyzers.facts.disk import Disk, Usage
+from analyzers.text import Value, say
 
 AGENT_PATHS = ("/var/lib/amazon/ssm", "/var/log/amazon/ssm", "/etc/amazon/ssm")
 
@@ -19,8 +20,8 @@ def disk_full(case: Case) -> Iterator[Told]:
     """No room, or no inodes, where the agent writes."""
     for scope, disk in (("space", case.facts.disk.or_none()), ("inodes", case.facts.inodes.or_none())):
         for usage in _full(disk):
-            detail = "no space left" if scope == "space" else "no inodes left"
-            values = {"path": usage.mount, "mount": usage.mount, "detail": detail}
+            detail = say("no space left") if scope == "space" else say("no inodes left")
+            values: dict[str, Value] = {"path": usage.mount, "mount": usage.mount, "detail": detail}
             logged = shares(case.logs.supporting("disk-full"))
             yield Finding("disk-full", CERTAIN, (*lines(usage.at), *logged), scope, values=values)
 
@@ -73,11 +74,16 @@ def descriptors(case: Case) -> Iterator[Told]:
         return
     for process in limits.processes:
         if process.exhausted:
-            values = {"detail": f"process {process.pid} uses {process.used} of {process.soft}"}
+            values = {
+                "detail": say(
+                    "process {pid} uses {used} of {most}",
+                    pid=process.pid, used=process.used, most=process.soft,
+                )
+            }  # fmt: skip
             yield Finding("fd-limit", CERTAIN, lines(process.at), values=values)
             return
     if limits.exhausted:
-        values = {"detail": f"the host uses {limits.allocated} of {limits.maximum}"}
+        values = {"detail": say("the host uses {used} of {most}", used=limits.allocated, most=limits.maximum)}
         yield Finding("fd-limit", CERTAIN, lines(limits.at), values=values)
 
 
@@ -143,12 +149,15 @@ def _basic(text: str | None) -> datetime | None:
         return None
 
 
-def _skew(skew: timedelta) -> dict[str, str]:
+def _skew(skew: timedelta) -> dict[str, Value]:
     size = abs(skew)
     minutes = round(size.total_seconds() / 60)
     words = (
-        f"{size.days} days"
+        say("{n} days", n=size.days)
         if size.days > 1
-        else (f"{minutes} minutes" if minutes < 180 else f"{round(minutes / 60)} hours")
+        else say("{n} minutes", n=minutes)
+        if minutes < 180
+        else say("{n} hours", n=round(minutes / 60))
     )
-    return {"skew": words, "direction": "ahead of AWS's" if skew > timedelta(0) else "behind AWS's"}
+    ahead = skew > timedelta(0)
+    return {"skew": words, "direction": say("ahead of AWS's") if ahead else say("behind AWS's")}

@@ -26,7 +26,7 @@ from analyzers.diagnosis import Citation
 from analyzers.facts.identity import StrayCredentials
 from analyzers.facts.imds import ImdsState, RoleState
 from analyzers.logs.model import Sighting
-from analyzers.text import say
+from analyzers.text import Value, say
 
 
 @rule("iam-no-instance-profile", "imds")
@@ -79,7 +79,7 @@ def expired(case: Case) -> Iterator[Told]:
     now = max(dates) if dates else (clock.utc if clock else None)
     if now is not None and document.expiration < now:
         logged = shares(case.logs.supporting("credentials-expired"))
-        detail = f"they ran out at {document.expiration:%Y-%m-%d %H:%M} UTC"
+        detail = say("they ran out at {moment} UTC", moment=f"{document.expiration:%Y-%m-%d %H:%M}")
         yield Finding(
             "credentials-expired", CERTAIN, (*lines(document.at), *logged), values={"detail": detail}
         )
@@ -101,8 +101,8 @@ def somebody_else(case: Case) -> Iterator[Told]:
         foreign_account = account is not None and account_of(arn) not in (None, account)
         if user or ((foreign_role or foreign_account) and not case.hybrid and not _dhmc(case)):
             found = _stray(case)
-            values = {
-                "what": f"the keys of {user or role or arn}",
+            values: dict[str, Value] = {
+                "what": say("the keys of {user}", user=user or role or arn),
                 "path": found.path if found else "/root/.aws/credentials",
             }
             scope = _scope(found) if found else None
@@ -136,7 +136,8 @@ def refused_keys(case: Case) -> Iterator[Told]:
         return
     found, ignores = _stray(case), case.has(Change.ROLE_BEFORE_FILES)
     if found is not None and not ignores:
-        what = "the keys in " + found.path if found.path != "environment" else "the keys in its environment"
+        own = found.path == "environment"
+        what = say("the keys in its environment") if own else say("the keys in {path}", path=found.path)
         sure = CERTAIN if ignores is False else LIKELY
         cited = (*lines(found.at), *shares(refused))
         yield Finding(
@@ -191,7 +192,7 @@ def denied(case: Case) -> Iterator[Told]:
         values={
             **log_values(case, sightings[0]),
             "action": " ".join(actions),
-            "calls": " and ".join((", ".join(actions[:-1]), actions[-1])) if actions[1:] else actions[0],
+            "calls": ", ".join(actions),
         },
         since=min((s.first.time for s in sightings if s.first.time is not None), default=None),
     )
@@ -225,7 +226,7 @@ def dhmc(case: Case) -> Iterator[Told]:
     if said and worked is not None and not any(s for s in case.failures() if s.signature != "iam.no-role"):
         reason = say("The agent has worked by default host management, without a role of its own.")
         yield Exclusion("iam-no-instance-profile", reason, (worked.event.cite(),))
-        values = {"reason": "it has worked before, and the account has it no longer"}
+        values = {"reason": say("it has worked before, and the account has it no longer")}
         yield Finding("dhmc-not-ready", LIKELY, (said[0], worked.event.cite()), values=values)
         return
     if said and not any(s for s in case.failures() if not s.vague):
@@ -233,7 +234,7 @@ def dhmc(case: Case) -> Iterator[Told]:
             "dhmc-not-ready",
             POSSIBLE if case.imds is None else LIKELY,
             tuple(said[:1]),
-            values={"reason": "the account has not set it up"},
+            values={"reason": say("the account has not set it up")},
         )
 
 

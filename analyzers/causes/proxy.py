@@ -8,13 +8,14 @@ from analyzers.causes.case import Case
 from analyzers.causes.imds import needed
 from analyzers.causes.rule import Exclusion, Finding, Told, rule
 from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, endpoint_values, lines, share
+from analyzers.causes.values import for_unit
 from analyzers.diagnosis import Citation
 from analyzers.facts.base import address
 from analyzers.facts.endpoints import EndpointState, ProxiedAnswer
 from analyzers.facts.imds import ImdsState
 from analyzers.facts.proxy import ProxyVariable, parse_proxy_url
 from analyzers.logs.model import Leg
-from analyzers.text import say
+from analyzers.text import Value, say
 
 _BLOCKED = frozenset((
     EndpointState.TIMEOUT, EndpointState.REFUSED, EndpointState.NO_ROUTE, EndpointState.DENIED,
@@ -101,13 +102,23 @@ def not_for_the_service(case: Case) -> Iterator[Told]:
     if reached or not failing or (elsewhere is None and served is None):
         return
     if elsewhere is None and served is not None:
-        values = {**endpoint_values(failing[0]), "proxy": served.proxy, "layer": "another place"}
-        yield Finding("proxy-missing-or-wrong-layer", CERTAIN, lines(served.at), values=values)
+        told: dict[str, Value] = {
+            **endpoint_values(failing[0]),
+            "proxy": served.proxy,
+            "layer": say("another place"),
+        }
+        yield Finding("proxy-missing-or-wrong-layer", CERTAIN, lines(served.at), values=told)
         return
     assert elsewhere is not None  # noqa: S101  or the rule has ended
     shown = (failing[0].shown_by,) if failing[0].shown_by else ()
-    values = {**endpoint_values(failing[0]), "proxy": elsewhere.value, "layer": elsewhere.origin}
+    values = {
+        **endpoint_values(failing[0]), **_for_the_unit(case, elsewhere.value), "layer": elsewhere.origin
+    }  # fmt: skip
     yield Finding("proxy-missing-or-wrong-layer", CERTAIN, lines(elsewhere.at, *shown), values=values)
+
+
+def _for_the_unit(case: Case, proxy: str) -> dict[str, str]:
+    return {"proxy": proxy, "unit_proxy": for_unit(case, proxy)}
 
 
 @rule("proxy-unreachable", "endpoints", "proxy")
@@ -130,7 +141,15 @@ def proxy_fails(case: Case) -> Iterator[Told]:
             return
 
 
-def _proxy_fault(answer: ProxiedAnswer) -> tuple[str, str]:
+_OUTCOMES = {
+    "refused": say("connection refused"),
+    "timeout": say("no answer"),
+    "no-route": say("no route to it"),
+    "host-unreachable": say("no route to it"),
+}
+
+
+def _proxy_fault(answer: ProxiedAnswer) -> tuple[str, Value]:
     """The cause that a request by the proxy shows, and how it failed in a few words."""
     error = answer.error.lower()
     if answer.connect_status == 407 or answer.status == 407:
@@ -138,18 +157,13 @@ def _proxy_fault(answer: ProxiedAnswer) -> tuple[str, str]:
     if answer.connect_status == 403:
         return "proxy-denies-endpoint", "403"
     if "resolve proxy" in error:
-        return "proxy-name-not-resolved", "its name does not resolve"
+        return "proxy-name-not-resolved", say("its name does not resolve")
     if "wrong version number" in error or "record" in error or "http/0.9" in error:
-        return "proxy-scheme-https", "it speaks no TLS"
-    if (
-        answer.outcome in ("refused", "timeout", "no-route", "host-unreachable")
-        and answer.connect_status is None
-    ):
-        return "proxy-unreachable", {"refused": "connection refused", "timeout": "no answer"}.get(
-            answer.outcome, "no route to it"
-        )
+        return "proxy-scheme-https", say("it speaks no TLS")
+    if answer.outcome in _OUTCOMES and answer.connect_status is None:
+        return "proxy-unreachable", _OUTCOMES[answer.outcome]
     if answer.connect_status is not None and answer.connect_status >= 500:
-        return "proxy-unreachable", f"it answers {answer.connect_status}"
+        return "proxy-unreachable", say("it answers {status}", status=answer.connect_status)
     return "", ""
 
 
@@ -181,9 +195,9 @@ def nothing_by_proxy(case: Case) -> Iterator[Told]:
     if variable is None or not vague or any(e.proxied is not None for e in case.endpoints.values()):
         return
     url = parse_proxy_url(variable.value)
-    values = {
+    values: dict[str, Value] = {
         "proxy": variable.value,
-        "how": "requests through it fail",
+        "how": say("requests through it fail"),
         "proxy_host": url.host if url else "",
     }
     direct = any(e.state is EndpointState.OK for e in case.endpoints.values())

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from analyzers.causes.case import Case
 from analyzers.causes.catalogue import CauseText
 from analyzers.diagnosis import Citation, Confidence, Owner
-from analyzers.text import Message
+from analyzers.text import Message, Value
 
 OURS = "ssm-triage"
 
@@ -30,7 +30,7 @@ class Finding:
     scope: str | None = None
     sentence: Message | None = None
     """The verdict, where the catalogue's sentence does not say it best."""
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
     """For the gaps of the catalogue's texts."""
     against: tuple[Citation, ...] = ()
     since: datetime | None = None

@@ -10,7 +10,7 @@ from analyzers.causes.network import direct, scope_of
 from analyzers.causes.rule import Exclusion, Finding, Told, rule
 from analyzers.causes.tools import CERTAIN, LIKELY, endpoint_values, lines
 from analyzers.facts.endpoints import EndpointState, TlsHandshake
-from analyzers.text import say
+from analyzers.text import Value, say
 
 
 @rule("tls-trust", "endpoints")
@@ -26,7 +26,7 @@ def certificate(case: Case) -> Iterator[Told]:
             continue
         values = {
             **endpoint_values(endpoint),
-            "issuer": bad.issuer or "issuer not seen",
+            "issuer": bad.issuer or say("issuer not seen"),
             "subject": bad.subject,
             "dates": _dates(bad),
         }
@@ -39,7 +39,7 @@ def certificate(case: Case) -> Iterator[Told]:
             if not clock_is_wrong(
                 case
             ):  # nobody serves a certificate before its time; a clock that is behind is common
-                values |= {"skew": "some time", "direction": "behind AWS's"}
+                values |= {"skew": say("some time"), "direction": say("behind AWS's")}
                 yield Finding("clock-skew", LIKELY, cited, values=values)
         elif not clock_is_wrong(case):
             sure = CERTAIN if clock_is_right(case) else LIKELY
@@ -58,8 +58,8 @@ def not_the_certificate(case: Case) -> Iterator[Told]:
         yield Exclusion("clock-skew", say("The host's clock agrees with AWS's."))
 
 
-def _dates(handshake: TlsHandshake) -> str:
+def _dates(handshake: TlsHandshake) -> Value:
     begin, end = handshake.not_before, handshake.not_after
     if begin is None and end is None:
-        return "dates not seen"
-    return f"{begin:%Y-%m-%d} to {end:%Y-%m-%d}" if begin and end else f"{begin or end:%Y-%m-%d}"
+        return say("dates not seen")
+    return f"{begin:%Y-%m-%d} - {end:%Y-%m-%d}" if begin and end else f"{begin or end:%Y-%m-%d}"

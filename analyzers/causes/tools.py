@@ -12,7 +12,7 @@ from analyzers.diagnosis import Citation, Confidence
 from analyzers.facts.base import IPAddress, Line
 from analyzers.facts.endpoints import Endpoint
 from analyzers.logs.model import Leg, Sighting
-from analyzers.text import say
+from analyzers.text import Value, say
 
 CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
 
@@ -36,14 +36,14 @@ def shares(sightings: Iterable[Sighting]) -> tuple[Citation, ...]:
 
 
 _HOW = {
-    "net.dial-timeout": "no answer",
-    "net.refused": "connection refused",
-    "net.no-route-to-host": "no route to host",
-    "net.unreachable": "network is unreachable",
+    "net.dial-timeout": say("no answer"),
+    "net.refused": say("connection refused"),
+    "net.no-route-to-host": say("no route to host"),
+    "net.unreachable": say("network is unreachable"),
 }
 
 
-def log_values(case: Case, sighting: Sighting) -> dict[str, str]:
+def log_values(case: Case, sighting: Sighting) -> dict[str, Value]:
     """What a sighting adds to the host's values for the texts."""
     found = {name: values[-1] for name, values in sighting.captures.items() if values and values[-1]}
     name, arn, instance = found.pop("name", ""), found.get("arn", ""), found.get("instance", "")
