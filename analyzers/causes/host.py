@@ -74,17 +74,17 @@ def descriptors(case: Case) -> Iterator[Told]:
         return
     for process in limits.processes:
         if process.exhausted:
-            values = {
-                "detail": say(
-                    "process {pid} uses {used} of {most}",
-                    pid=process.pid, used=process.used, most=process.soft,
-                )
-            }  # fmt: skip
-            yield Finding("fd-limit", CERTAIN, lines(process.at), values=values)
+            used = say(
+                "process {pid} uses {used} of {most}",
+                pid=process.pid,
+                used=process.used,
+                most=process.soft,
+            )
+            yield Finding("fd-limit", CERTAIN, lines(process.at), values={"detail": used})
             return
     if limits.exhausted:
-        values = {"detail": say("the host uses {used} of {most}", used=limits.allocated, most=limits.maximum)}
-        yield Finding("fd-limit", CERTAIN, lines(limits.at), values=values)
+        used = say("the host uses {used} of {most}", used=limits.allocated, most=limits.maximum)
+        yield Finding("fd-limit", CERTAIN, lines(limits.at), values={"detail": used})
 
 
 @rule("resource-starvation", "oom")
