@@ -11,8 +11,9 @@ from analyzers.diagnosis import Confidence, Diagnosis, Owner, Trait, Verdict
 from analyzers.fleet import Member, shared
 from analyzers.text import Message
 from collector.errors import FailureKind
-from collector.evidence import Evidence
+from reports.base import Muted, muted_by
 from reports.clean import one_line
+from reports.provenance import Provenance
 
 _WORST_FIRST = (Verdict.BROKEN, Verdict.UNKNOWN, Verdict.NOT_REACHED, Verdict.HEALTHY)
 _SUREST_FIRST = tuple(Confidence)
@@ -45,6 +46,8 @@ class Entry:
     agent_version: str = ""
     traits: tuple[Trait, ...] = ()
     """What it may share with others; hostile text still."""
+    muted: str = ""
+    """Why none of its causes counts; empty: they do."""
 
     @property
     def label(self) -> str:
@@ -54,10 +57,12 @@ class Entry:
         return str(self.failure) if self.failure and self.verdict is Verdict.NOT_REACHED else ""
 
 
-def entry_of(diagnosis: Diagnosis, evidence: Evidence, href: str = "") -> Entry:
+def entry_of(
+    diagnosis: Diagnosis, provenance: Provenance, href: str = "", muted: tuple[Muted, ...] = ()
+) -> Entry:
     """Boil one host down."""
     first = diagnosis.causes[0] if diagnosis.causes else None
-    failure = evidence.manifest.failure
+    failure = provenance.failure
     subject = diagnosis.subject
     return Entry(
         name=one_line(subject.name, 300),
@@ -78,7 +83,15 @@ def entry_of(diagnosis: Diagnosis, evidence: Evidence, href: str = "") -> Entry:
         region=one_line(subject.region or "", 100),
         agent_version=one_line(diagnosis.agent.version or "", 100),
         traits=tuple(Trait(trait.kind, one_line(trait.value, 100)) for trait in diagnosis.traits[:_TRAITS]),
+        muted=_muted(diagnosis, muted),
     )
+
+
+def _muted(diagnosis: Diagnosis, muted: tuple[Muted, ...]) -> str:
+    """The reasons, where every cause is muted."""
+    found = [muted_by(muted, cause) for cause in diagnosis.causes]
+    reasons = dict.fromkeys(one.reason for one in found if one is not None)
+    return one_line("; ".join(reasons), 300) if None not in found else ""
 
 
 def _owner(diagnosis: Diagnosis) -> Owner | None:
@@ -88,11 +101,11 @@ def _owner(diagnosis: Diagnosis) -> Owner | None:
 
 
 def _bounded(message: Message) -> Message:
-    return Message(message.template, {name: one_line(value, 300) for name, value in message.values.items()})
+    return message.changed(lambda value: one_line(value, 300))
 
 
 def worst_first(entries: Iterable[Entry]) -> list[Entry]:
-    """The order in which a reader wants them: broken first, the commonest cause first, then by name."""
+    """The order in which a reader wants them: broken first, muted ones behind, the commonest cause first."""
     entries = list(entries)
     common = Counter((entry.verdict, entry.label) for entry in entries)
 
@@ -100,6 +113,7 @@ def worst_first(entries: Iterable[Entry]) -> list[Entry]:
         sure = _SUREST_FIRST.index(entry.confidence) if entry.confidence else len(_SUREST_FIRST)
         return (
             _WORST_FIRST.index(entry.verdict),
+            bool(entry.muted),
             -common[entry.verdict, entry.label],
             entry.label,
             sure,

@@ -8,6 +8,7 @@ per language under ``reports/locale``; the message id is the English text, so En
 from __future__ import annotations
 
 import gettext
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from collector.errors import UsageError
 
 DOMAIN = "ssm-triage"
 LOCALE = Path(__file__).with_name("locale")
+Dress = Callable[[str], str]
 
 
 class Translator(Protocol):
@@ -28,20 +30,22 @@ class Translator(Protocol):
         """The BCP 47 tag: ``en``, ``ko``."""
         ...
 
-    def text(self, msgid: str, /, **values: object) -> str:
+    def gettext(self, msgid: str, /, **values: object) -> str:
         """A text of ours, its ``{named}`` gaps filled."""
         ...
 
-    def plural(self, one: str, many: str, n: int, /, **values: object) -> str:
+    def ngettext(self, one: str, many: str, n: int, /, **values: object) -> str:
         """The same with a count, which fills the gap ``{n}``."""
         ...
 
-    def template(self, message: Message) -> str:
-        """The template of ``message`` in this language, gaps open: for those who dress the values."""
-        ...
+    def say(self, message: Message, *, ours: Dress = str, theirs: Dress = str) -> str:
+        """A sentence with a host's values in it: hostile text still.
 
-    def say(self, message: Message) -> str:
-        """A sentence with a host's values in it: hostile text still."""
+        Args:
+            message: the sentence.
+            ours: what to make of our own words, whose gaps are open still.
+            theirs: what to make of each value.
+        """
         ...
 
 
@@ -52,17 +56,19 @@ class Catalogue:
     lang: str
     catalogue: gettext.NullTranslations
 
-    def text(self, msgid: str, /, **values: object) -> str:
-        return self.catalogue.gettext(msgid).format_map(values) if values else self.catalogue.gettext(msgid)
+    def gettext(self, msgid: str, /, **values: object) -> str:
+        words = self.catalogue.gettext(msgid) if msgid else ""  # the empty id is the catalogue's own head
+        return words.format_map(values) if values else words
 
-    def plural(self, one: str, many: str, n: int, /, **values: object) -> str:
+    def ngettext(self, one: str, many: str, n: int, /, **values: object) -> str:
         return self.catalogue.ngettext(one, many, n).format_map({"n": f"{n:,}", **values})
 
-    def template(self, message: Message) -> str:
-        return self.catalogue.gettext(message.template) if message.template else ""
-
-    def say(self, message: Message) -> str:
-        return message.render(self.template(message))
+    def say(self, message: Message, *, ours: Dress = str, theirs: Dress = str) -> str:
+        values = {
+            name: self.say(value, ours=ours, theirs=theirs) if isinstance(value, Message) else theirs(value)
+            for name, value in message.values.items()
+        }
+        return ours(self.gettext(message.template)).format_map(values)
 
 
 def languages() -> tuple[str, ...]:

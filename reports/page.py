@@ -15,6 +15,7 @@ from analyzers.text import Message
 from reports import times, words
 from reports.clean import SENTENCE, Clean, clean, one_line
 from reports.i18n import Translator, translator
+from reports.probe_names import PROBES
 
 if TYPE_CHECKING:
     import jinja2
@@ -47,14 +48,15 @@ def _environment(lang: str) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        t=translate.text,
-        tn=translate.plural,
+        t=partial(_filled, translate),
+        tn=translate.ngettext,
         say=partial(_dressed, translate),
         whole=lambda text, limit: Clean(clean(text, limit)),
         plain=lambda message: one_line(translate.say(message)),
         span=lambda span: times.span_text(span, translate),
         lang=translate.lang,
         words=words,
+        probes=PROBES,
         word=words.word,
         times=times,
         asset=_asset,
@@ -72,6 +74,15 @@ def _finalize(value: object) -> object:
     return clean(str(value), SENTENCE)
 
 
+def _filled(translate: Translator, msgid: str, **values: object) -> str:
+    """A text of ours with its values; one that is markup (a macro's) stays markup, the others are cleaned."""
+    from markupsafe import Markup, escape
+
+    if not any(isinstance(value, Markup) for value in values.values()):
+        return translate.gettext(msgid, **values)
+    return escape(translate.gettext(msgid)).format_map({k: _finalize(v) for k, v in values.items()})
+
+
 def _dressed(translate: Translator, message: Message) -> Markup:
     """A sentence with each value isolated, so that right-to-left text in it cannot reorder ours.
 
@@ -79,10 +90,13 @@ def _dressed(translate: Translator, message: Message) -> Markup:
     """
     from markupsafe import Markup, escape
 
-    value = Markup("<bdi>{}</bdi>")
-    dressed = {name: value.format(one_line(text)) for name, text in message.values.items()}
-    template = _CODE.sub(r"<code>\1</code>", str(escape(translate.template(message))))
-    return Markup(Message(template, dressed).render(template))  # noqa: S704 - both parts are escaped
+    return Markup(  # noqa: S704 - both parts are escaped
+        translate.say(
+            message,
+            ours=lambda words: _CODE.sub(r"<code>\1</code>", str(escape(words))),
+            theirs=lambda value: Markup("<bdi>{}</bdi>").format(one_line(value)),
+        )
+    )
 
 
 @lru_cache(maxsize=8)

@@ -52,13 +52,19 @@ def span_text(span: timedelta, translate: Translator) -> str:
     seconds = abs(int(span.total_seconds()))
     days, hours, minutes = seconds // _DAY, seconds % _DAY // _HOUR, seconds % _HOUR // _MINUTE
     if days:
-        large, small = translate.text("{n} d", n=f"{days:,}"), hours and translate.text("{n} h", n=hours)
+        large, small = (
+            translate.gettext("{n} d", n=f"{days:,}"),
+            hours and translate.gettext("{n} h", n=hours),
+        )
     elif hours:
-        large, small = translate.text("{n} h", n=hours), minutes and translate.text("{n} min", n=minutes)
+        large, small = (
+            translate.gettext("{n} h", n=hours),
+            minutes and translate.gettext("{n} min", n=minutes),
+        )
     elif minutes:
-        large, small = translate.text("{n} min", n=minutes), 0
+        large, small = translate.gettext("{n} min", n=minutes), 0
     else:
-        large, small = translate.text("{n} s", n=seconds), 0
+        large, small = translate.gettext("{n} s", n=seconds), 0
     return f"{large} {small}" if small else large
 
 

@@ -183,4 +183,4 @@ def test_a_moment_without_a_zone_claims_none() -> None:
 
 def test_english_is_there() -> None:
     assert languages()[0] == "en"
-    assert translator().plural("{n} host", "{n} hosts", 1_200) == "1,200 hosts"
+    assert translator().ngettext("{n} host", "{n} hosts", 1_200) == "1,200 hosts"
