@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from analyzers.facts.base import Line, http_date, integer, number, record_line, records_of, utc
+from analyzers.text import Message, say
 from collector.evidence.records import Record
 
 
@@ -120,7 +121,7 @@ class Imds:
     state: ImdsState
     at: Line
     """The answer that shows the state."""
-    why: str = ""
+    why: Message | None = None
     """What makes it an impostor or partial, in a few words."""
     answers: Mapping[str, ImdsAnswer] = field(default_factory=dict)
     proxied: ImdsAnswer | None = None
@@ -231,7 +232,9 @@ _BY_OUTCOME = {
 }
 
 
-def _judge(answers: Mapping[str, ImdsAnswer], expected_id: str | None) -> tuple[ImdsState, ImdsAnswer, str]:
+def _judge(
+    answers: Mapping[str, ImdsAnswer], expected_id: str | None
+) -> tuple[ImdsState, ImdsAnswer, Message | None]:
     """The state of the whole, the answer that shows it, and why in a few words."""
     token = answers.get("token")
     first = token or next(iter(answers.values()))
@@ -241,21 +244,25 @@ def _judge(answers: Mapping[str, ImdsAnswer], expected_id: str | None) -> tuple[
         return ImdsState.IMPOSTOR, stranger, _foreign(stranger)
     identity = answers.get("instance-id") or v1
     if identity is not None and identity.ok and not INSTANCE_ID.fullmatch(identity.body.strip()):
-        return ImdsState.IMPOSTOR, identity, "its instance id is none"
+        return ImdsState.IMPOSTOR, identity, say("its instance id is none")
     if identity is not None and identity.ok and expected_id and identity.body.strip() != expected_id:
-        return ImdsState.IMPOSTOR, identity, f"it says that this is another instance, not {expected_id}"
+        return (
+            ImdsState.IMPOSTOR,
+            identity,
+            say("it says that this is another instance, not {instance}", instance=expected_id),
+        )
     if token is not None and not token.ok:
         v1_answers = v1 is not None and v1.answered and v1.status in (200, 401)
         state = ImdsState.TOKEN_BLOCKED if v1_answers else _state_of(token)
-        return state, token, ""
+        return state, token, None
     asked = answers.get("instance-id")
     if token is None and asked is None:
-        return _state_of(first), first, ""
+        return _state_of(first), first, None
     if token is None and asked is not None and not asked.answered:
-        return _state_of(asked), asked, ""
+        return _state_of(asked), asked, None
     if asked is not None and not asked.ok:
-        return ImdsState.PARTIAL, asked, "a token is had, but the instance id is not"
-    return ImdsState.OK, asked or first, ""
+        return ImdsState.PARTIAL, asked, say("a token is had, but the instance id is not")
+    return ImdsState.OK, asked or first, None
 
 
 def _state_of(answer: ImdsAnswer) -> ImdsState:
@@ -271,20 +278,24 @@ def _state_of(answer: ImdsAnswer) -> ImdsState:
     return ImdsState.SERVER_ERROR if answer.status in range(500, 600) else ImdsState.OTHER
 
 
-def _foreign(answer: ImdsAnswer) -> str:
-    """Why this cannot be the metadata service's answer, in a few words; empty: it may be.
+_PAGE = say("it answers a web page")
+
+
+def _foreign(answer: ImdsAnswer) -> Message | None:
+    """Why this cannot be the metadata service's answer, in a few words; ``None``: it may be.
 
     The real one is ``Server: EC2ws``; its error pages are XHTML too, titled like ``403 - Forbidden``.
     """
     if not answer.answered or answer.server == "EC2ws" or _EC2_PAGE.search(answer.body):
-        return ""
+        return None
     if answer.status is not None and 300 <= answer.status < 400:
-        return "it redirects"
+        return say("it redirects")
     if answer.html:
-        return "it answers a web page" + (f" from {answer.server}" if answer.server else "")
+        server = answer.server
+        return say("it answers a web page from {server}", server=server) if server else _PAGE
     if answer.server and answer.status != 200:
-        return f"it answers as {answer.server}"
-    return ""
+        return say("it answers as {server}", server=answer.server)
+    return None
 
 
 # What it says --------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def test_the_state_of_the_service(changes: dict[str, str | None], state: str) ->
 def test_another_instances_id() -> None:
     found = imds(expected_id="i-0ffffffffffffffff")
     assert found.state == "impostor"
-    assert "i-0ffffffffffffffff" in found.why
+    assert "i-0ffffffffffffffff" in str(found.why)
 
 
 @pytest.mark.parametrize(
