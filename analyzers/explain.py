@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from analyzers.causes import every_rule
-from analyzers.causes.catalogue import WINDOWS, Catalogue, CauseText, StepText, catalogue
+from analyzers.causes.catalogue import DIALECTS, WINDOWS, Catalogue, CauseText, StepText, catalogue
 from analyzers.causes.rule import OURS
-from analyzers.causes.texts import steps
+from analyzers.causes.texts import steps, unfilled
+from analyzers.causes.values import AGENT, COMMERCIAL, UNIT
 from analyzers.diagnosis import Owner, Step
 from analyzers.text import Message, say
 from collector.errors import UsageError
@@ -64,21 +65,22 @@ def _explanation(text: CauseText) -> Explanation:
 
 
 def _every_step(told: tuple[StepText, ...]) -> tuple[Step, ...]:
-    """The steps of every platform, those for Windows behind the others and marked."""
+    """The steps of Linux with systemd, and those of Windows behind them and marked."""
     windows = tuple(step for step in told if WINDOWS in step.needs)
-    own = steps(tuple(step for step in told if step not in windows), _everything)
+    own = steps(tuple(step for step in told if DIALECTS.isdisjoint(step.needs)), _everything)
     marked = (replace(s, text=say("On Windows: {step}", step=s.text)) for s in steps(windows, _everything))
     return (*own, *marked)
 
 
 class _Gaps(dict[str, str]):
-    """No values at all: each gap is shown by its name, and no step is left out for want of one."""
+    """No values but those that nearly every host has: each other gap is shown by its name, and no step is
+    left out for want of one."""
 
     def get(self, key: str, default: object = None) -> str:
-        return f"<{key.replace('_', '-')}>"
+        return super().get(key) or unfilled(key)
 
 
-_everything = _Gaps()
+_everything = _Gaps(agent=AGENT, unit=UNIT, **COMMERCIAL)
 
 
 def _plain(text: str) -> str:

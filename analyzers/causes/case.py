@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from itertools import chain
 
+from analyzers.causes.values import values_of
 from analyzers.causes.versions import Abilities, Change
 from analyzers.facts import Facts
 from analyzers.facts.base import Known, Line, Unknown
@@ -16,23 +15,13 @@ from analyzers.facts.endpoints import Endpoint
 from analyzers.facts.imds import Imds
 from analyzers.facts.packages import Version
 from analyzers.facts.proxy import ProxyLayer, ProxySettings, ProxyVariable
-from analyzers.facts.routing import IMDS, Routing
+from analyzers.facts.routing import Routing
 from analyzers.facts.service import Unit
 from analyzers.logs.model import Leg, LogReading, Sighting, StateChange
 from collector.evidence import Manifest
 from collector.target import Platform
 
 SERVICES = ("ssm", "ssmmessages", "ec2messages")
-UNIT = "amazon-ssm-agent.service"
-REGION = re.compile(
-    r"(?:us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso|us-isob|us-isof|eu-isoe|eusc-de)"
-    r"-(?:central|north|south|east|west|northeast|northwest|southeast|southwest)-[0-9]{1,2}"
-)
-"""How AWS names its regions; a name that does not fit is none."""
-_ENDPOINT = re.compile(r"(?:ssm|ssmmessages|ec2messages)\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?)")
-_ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:(?P<region>[a-z0-9-]*):(?P<account>[0-9]{12}):")
-_NAMES = ("host", "url", "name", "peer")
-"""Captures that hold the name of an endpoint."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +87,13 @@ class Case:
         """Whether this is a Windows host; there each of the agent's programs has a log of its own."""
         names = {log.name for log in self.manifest.logs}
         return self.manifest.subject.platform is Platform.WINDOWS or "ssm-agent-worker.log" in names
+
+    @property
+    def windows_tls_is_old(self) -> bool:
+        """Whether Windows' own TLS has 1.2 switched off.  It made the handshakes with the endpoints, so that
+        one that broke says nothing of the agent, which brings a TLS of its own."""
+        host = self.facts.windows.or_none()
+        return host is not None and host.tls.tls12_off is not None
 
     # How it is connected ---------------------------------------------------------------------------------
 
@@ -165,75 +161,4 @@ class Case:
     @cached_property
     def values(self) -> dict[str, str]:
         """This host's values for the gaps of the texts; what is not known is left out."""
-        found = {
-            "name": self.manifest.subject.name,
-            "version": str(self.version) if self.version else None,
-            "region": self._region,
-            "instance": self._instance,
-            "role": self.imds.role if self.imds else None,
-            "account": self._account,
-            "unit": self.unit.name if self.unit and self.unit.exists else UNIT,
-            **self._network,
-            "windows": "yes" if self.windows else None,
-        }
-        unit = found["unit"]
-        found["dropin"] = f"/etc/systemd/system/{unit}.d/proxy.conf"
-        if found["region"]:
-            suffix = "amazonaws.com.cn" if found["region"].startswith("cn-") else "amazonaws.com"
-            found["host"] = f"ssm.{found['region']}.{suffix}"
-        ssm = self.endpoint("ssm")
-        if ssm is not None:
-            found["host"] = ssm.host
-        return {key: value for key, value in found.items() if value}
-
-    @property
-    def _region(self) -> str | None:
-        kept = self.facts.identity_config.or_none()
-        return (
-            self.manifest.subject.region
-            or (self.imds.region if self.imds else None)
-            or (kept.region if kept else None)
-            or next((endpoint.region for endpoint in self.endpoints.values() if endpoint.region), None)
-            or self._region_named
-        )
-
-    @property
-    def _region_named(self) -> str | None:
-        """The region that the log names, in endpoints or in ARNs, if there is such a region."""
-        told = (v for s in self.logs.sightings for k in _NAMES for v in s.captures.get(k, ()))
-        regions = [match[1] for text in told for match in _ENDPOINT.finditer(text)]
-        arns = (match for s in self.logs.sightings for match in _ARN.finditer(s.last.message))
-        regions += [match["region"] for match in arns if match["region"]]
-        return next((region for region in regions if REGION.fullmatch(region)), None)
-
-    @property
-    def _account(self) -> str | None:
-        """As IMDS tells it, else as AWS named it in a refusal."""
-        if self.imds is not None and self.imds.account:
-            return self.imds.account
-        told = (s.capture("account") for s in self.logs.sightings)
-        arns = (match["account"] for s in self.logs.sightings for match in _ARN.finditer(s.last.message))
-        return next((account for account in chain(told, arns) if account), None)
-
-    @property
-    def _instance(self) -> str | None:
-        machine = self.facts.virtualization.or_none()
-        kept = self.facts.identity_config.or_none()
-        known = (
-            self.manifest.subject.instance_id,
-            self.imds.instance_id if self.imds else None,
-            machine.instance_id if machine else None,
-            kept.instance_id if kept else None,
-            self.logs.identity,
-        )
-        return next((found for found in known if found and found.startswith("i-")), None)
-
-    @property
-    def _network(self) -> dict[str, str | None]:
-        routing = self.routing
-        if routing is None:
-            return {}
-        gateway = routing.expected_gateway
-        answer = routing.answer(IMDS)
-        device = routing.primary_device or (answer.device if answer else None)
-        return {"gateway": str(gateway) if gateway else None, "interface": device}
+        return values_of(self)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from analyzers.causes.case import REGION, Case
+from analyzers.causes.case import Case
 from analyzers.causes.rule import Exclusion, Finding, Told, rule
 from analyzers.causes.tools import CERTAIN, LIKELY, lines, share, shares
+from analyzers.causes.values import REGION
 from analyzers.diagnosis import Citation
 from analyzers.facts.endpoints import EndpointState
 from analyzers.facts.imds import ImdsState
 from analyzers.logs.model import Leg, Sighting
-from analyzers.text import say
+from analyzers.text import Value, say
 
 PATH = "/etc/amazon/ssm/amazon-ssm-agent.json"
 
@@ -43,7 +44,7 @@ def corrupt_by_log(case: Case) -> Iterator[Told]:
         if case.connected:
             yield Exclusion("config-corrupt", say("The agent fell back to its defaults and is connected."))
         else:
-            values = {"path": PATH, "reason": sighting.capture("reason") or "it is not valid JSON"}
+            values = {"path": PATH, "reason": sighting.capture("reason") or say("it is not valid JSON")}
             yield Finding(
                 "config-corrupt", CERTAIN, (share(sighting),), values=values, since=sighting.first.time
             )
@@ -63,7 +64,7 @@ def other_region(case: Case) -> Iterator[Told]:
     if not REGION.fullmatch(setting.value) or (
         real is not None and setting.value != real and not case.hybrid
     ):
-        values = {"path": PATH, "setting": "the region", "value": setting.value}
+        values: dict[str, Value] = {"path": PATH, "setting": say("the region"), "value": setting.value}
         yield Finding(
             "config-override", CERTAIN, (*lines(setting.at), *_asked(case)), "region", values=values
         )
@@ -82,17 +83,17 @@ def strange_names(case: Case) -> Iterator[Told]:
             continue
         match = _ENDPOINT.fullmatch(name)
         if match is None and re.match(r"(?:ssm|ssmmessages|ec2messages)\.[^.]+\.amazonaws\.com", name):
-            scope, setting, value = "region", "the region", name.split(".")[1]
+            scope, setting, value = "region", say("the region"), name.split(".")[1]
         elif match is None:
-            scope, setting, value = "endpoint", "an endpoint", name
+            scope, setting, value = "endpoint", say("an endpoint"), name
         elif not REGION.fullmatch(match["region"]):
-            scope, setting, value = "region", "the region", match["region"]
+            scope, setting, value = "region", say("the region"), match["region"]
         elif match["fips"] and sighting.signature == "dns.no-such-host":
-            scope, setting, value = "fips", "the endpoint's kind", name
+            scope, setting, value = "fips", say("the endpoint's kind"), name
         else:
             continue
         sure = CERTAIN if scope == "region" or sighting.signature.startswith("dns.") else LIKELY
-        values = {"path": PATH, "setting": setting, "value": value, "host": name}
+        values: dict[str, Value] = {"path": PATH, "setting": setting, "value": value, "host": name}
         yield Finding(
             "config-override", sure, (share(sighting),), scope, values=values, since=sighting.first.time
         )
@@ -123,9 +124,9 @@ def other_endpoint(case: Case) -> Iterator[Told]:
         dead = looked_at and endpoint.state not in (EndpointState.OK, EndpointState.UNKNOWN)
         named = [s for s in case.failures(Leg.ENDPOINT) if _name(s) and _name(s) in setting.value.lower()]
         if (dead and not case.connected) or named:
-            values = {
+            values: dict[str, Value] = {
                 "path": PATH,
-                "setting": f"the endpoint of {service}",
+                "setting": say("the endpoint of {service}", service=service),
                 "value": setting.value,
                 "host": setting.value,
             }
@@ -143,9 +144,9 @@ def other_identity(case: Case) -> Iterator[Told]:
     order = [s for s in config.settings if s.path.lower().startswith("identity.consumptionorder")]
     wanted = "EC2" if case.imds is not None and case.imds.state is ImdsState.OK else None
     if order and wanted and not any(wanted.lower() in s.value.lower() for s in order):
-        values = {
+        values: dict[str, Value] = {
             "path": PATH,
-            "setting": "the order of identities",
+            "setting": say("the order of identities"),
             "value": ", ".join(s.value for s in order),
         }
         yield Finding("config-override", CERTAIN, lines(order[0].at), "identity", values=values)

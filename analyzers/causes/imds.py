@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from analyzers.causes.case import Case
 from analyzers.causes.rule import Exclusion, Finding, Told, rule
 from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, lines
+from analyzers.causes.values import spelled
 from analyzers.causes.versions import Change
 from analyzers.diagnosis import Confidence
 from analyzers.facts.firewall import Fate, Judgement
 from analyzers.facts.imds import Imds, ImdsState
-from analyzers.facts.routes import Lookup, Route, RouteAnswer, RouteOutcome
+from analyzers.facts.routes import Lookup, RouteAnswer, RouteOutcome
 from analyzers.facts.routing import IMDS
-from analyzers.text import say
+from analyzers.text import Value, say
 
 UNANSWERED = frozenset((
     ImdsState.NO_ROUTE, ImdsState.INVALID, ImdsState.DENIED, ImdsState.HOST_UNREACHABLE, ImdsState.REFUSED,
@@ -66,7 +67,7 @@ def no_route(case: Case) -> Iterator[Told]:
     outcome, answer, lookup = way(case)
     if outcome in _REFUSING or (outcome is None and imds.state in (ImdsState.NO_ROUTE, ImdsState.INVALID)):
         route = lookup.route if lookup else None
-        values = {"bad_route": _spelled(route)} if route is not None and route.kind.rejects else {}
+        values = {"bad_route": spelled(route)} if route is not None and route.kind.rejects else {}
         yield Finding(
             "imds-no-route",
             CERTAIN,
@@ -88,9 +89,9 @@ def wrong_route(case: Case) -> Iterator[Told]:
     at = lines(answer.at if answer else None, route.at if route else None)
     neighbour = case.routing.neighbour(gateway or IMDS)
     dead = neighbour is not None and neighbour.dead
-    values = {"wrong_gateway": str(gateway or device or "the host itself")}
+    values: dict[str, Value] = {"wrong_gateway": str(gateway or device or "") or say("the host itself")}
     if route is not None and not (route.is_default and route.table == "main"):
-        values["bad_route"] = _spelled(route)
+        values["bad_route"] = spelled(route)
         expected = case.routing.expected_gateway
         elsewhere = gateway is not None and gateway != expected
         other_device = device is not None and device != case.routing.primary_device
@@ -163,7 +164,7 @@ def redirected(case: Case) -> Iterator[Told]:
             "imds-redirected",
             CERTAIN,
             lines(judgement.at, imds.at),
-            values={"redirect_to": judgement.target or "another port"},
+            values={"redirect_to": judgement.target or say("another port")},
         )
 
 
@@ -268,12 +269,3 @@ def fine(case: Case) -> Iterator[Told]:
         yield Exclusion(
             "imds-*", say("The agent has a hybrid registration and does not ask the metadata service.")
         )
-
-
-def _spelled(route: Route) -> str:
-    """A route as ``ip route del`` wants it."""
-    kind = f"{route.kind.value} " if route.kind.rejects else ""
-    via = f" via {route.gateway}" if route.gateway else ""
-    device = f" dev {route.device}" if route.device else ""
-    table = f" table {route.table}" if route.table not in ("", "main") else ""
-    return f"{kind}{route.destination}{via}{device}{table}"

@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from analyzers.diagnosis import Owner
+from analyzers.text import Message, ready
 
 FAMILIES = (
     "agent", "config", "host", "imds", "proxy", "network", "dns", "tls", "identity", "hybrid", "service",
@@ -22,7 +23,9 @@ FAMILIES = (
 )  # fmt: skip
 """The files, in the order in which ``explain`` lists them."""
 WINDOWS = "windows"
-"""A value that only a Windows host has.  Steps that need it take the place there of those that do not."""
+DIALECTS = frozenset({WINDOWS, "upstart", "sysv"})
+"""Values that only such hosts have, and files with the steps that take the place of the others there:
+Windows, Linux with upstart, Linux with scripts in /etc/init.d (or OpenRC's).  All others have systemd."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class CauseText:
     sentence: str
     """The verdict, with gaps."""
     what: str
-    otherwise: Mapping[str, str] = field(default_factory=dict)
+    otherwise: Mapping[str, Message] = field(default_factory=dict)
     """What the sentence says where a value is not known."""
     seen: str = ""
     """How it is recognised, and what it is mistaken for."""
@@ -88,10 +91,12 @@ class Catalogue:
 @cache
 def catalogue() -> Catalogue:
     """The texts that come with ssm-triage (read once per process; they never change)."""
-    texts = (cause_text(slug, family, entry) for family in FAMILIES for slug, entry in _read(family).items())
-    windows = _read("windows")
-    lines = windows.pop("lines")
-    return Catalogue({text.slug: _with_windows(text, windows.get(text.slug, {}), lines) for text in texts})
+    texts = [cause_text(slug, family, entry) for family in FAMILIES for slug, entry in _read(family).items()]
+    for dialect in sorted(DIALECTS):
+        entries = _read(dialect)
+        lines = entries.pop("lines")
+        texts = [_translated(text, dialect, entries.get(text.slug, {}), lines) for text in texts]
+    return Catalogue({text.slug: text for text in texts})
 
 
 def _read(family: str) -> dict[str, dict[str, Any]]:
@@ -103,24 +108,27 @@ def _read(family: str) -> dict[str, dict[str, Any]]:
     return entries
 
 
-def _with_windows(text: CauseText, entry: Mapping[str, Any], lines: Mapping[str, str]) -> CauseText:
-    """A text with the steps that take the place of its own on a Windows host.
+def _translated(
+    text: CauseText, dialect: str, entry: Mapping[str, Any], lines: Mapping[str, str]
+) -> CauseText:
+    """A text with its steps in a dialect too.
 
     They are those of ``entry``, else its own with each line that has a counterpart in ``lines``.
     """
-    mend = tuple(_steps(entry.get("mend", ()))) or _translated(text.mend, lines)
-    verify = tuple(_steps(entry.get("verify", ()))) or _translated(text.verify, lines)
-    return replace(text, mend=text.mend + _for_windows(mend), verify=text.verify + _for_windows(verify))
+    mend = tuple(_steps(entry.get("mend", ()))) or _with_lines(text.mend, lines)
+    verify = tuple(_steps(entry.get("verify", ()))) or _with_lines(text.verify, lines)
+    return replace(text, mend=text.mend + _only(dialect, mend), verify=text.verify + _only(dialect, verify))
 
 
-def _for_windows(steps: Iterable[StepText]) -> tuple[StepText, ...]:
-    return tuple(replace(step, needs=(*step.needs, WINDOWS)) for step in steps)
+def _only(dialect: str, steps: Iterable[StepText]) -> tuple[StepText, ...]:
+    return tuple(replace(step, needs=(*step.needs, dialect)) for step in steps)
 
 
-def _translated(steps: tuple[StepText, ...], lines: Mapping[str, str]) -> tuple[StepText, ...]:
-    if not any(line in lines for step in steps for line in step.lines):
+def _with_lines(steps: Iterable[StepText], lines: Mapping[str, str]) -> tuple[StepText, ...]:
+    own = tuple(step for step in steps if DIALECTS.isdisjoint(step.needs))
+    if not any(line in lines for step in own for line in step.lines):
         return ()
-    return tuple(replace(step, lines=tuple(lines.get(line, line) for line in step.lines)) for step in steps)
+    return tuple(replace(step, lines=tuple(lines.get(line, line) for line in step.lines)) for step in own)
 
 
 def cause_text(slug: str, family: str, entry: Mapping[str, Any]) -> CauseText:
@@ -132,7 +140,7 @@ def cause_text(slug: str, family: str, entry: Mapping[str, Any]) -> CauseText:
         entry["title"],
         entry["sentence"],
         " ".join(entry["what"].split()),
-        dict(entry.get("otherwise", {})),
+        {gap: ready(words) for gap, words in entry.get("otherwise", {}).items()},
         " ".join(entry.get("seen", "").split()),
         owner,
         entry.get("restart"),
