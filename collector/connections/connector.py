@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from collector.connections.base import Connection, Deadline
+from collector.connections.sockets import Stream
 from collector.target import Target
 
 
 @dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A connection that leads through jump hosts to a target's door; nobody has logged in there yet."""
+
+    stream: Stream
+    hops: tuple[str, ...]
+    """The jump hosts, the nearest first."""
+
+    def close(self) -> None:
+        self.stream.close()
+
+
+Way = socket.socket | Tunnel
+"""A connection to a target, made on a connector's behalf before anybody waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to make a TCP connection on a connector's behalf."""
+    """Where to make a connection on a connector's behalf."""
 
     host: str
     port: int
     timeout_s: float
+    jump: str = ""
+    """The last jump host on the way there; empty: the way is straight."""
+    tunnel: Callable[[], Tunnel] | None = None
+    """Where there is a jump host: makes the connection, within ``timeout_s``; raises ``ConnectionFailed``."""
 
 
 class Connector(Protocol):
@@ -30,7 +52,7 @@ class Connector(Protocol):
         """
         ...
 
-    def open(self, target: Target, *, deadline: Deadline, sock: socket.socket | None = None) -> Connection:
+    def open(self, target: Target, *, deadline: Deadline, sock: Way | None = None) -> Connection:
         """Connect and log in; ``sock``, if given, is connected to the endpoint, and now the connector's.
 
         Raises:

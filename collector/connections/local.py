@@ -7,11 +7,11 @@ import getpass
 import os
 import selectors
 import signal
-import socket
 import subprocess
 from typing import IO
 
 from collector.connections.base import Deadline, RunResult, Sink
+from collector.connections.connector import Way
 from collector.connections.handover import Handover, Privileged, patience_with
 from collector.errors import ConnectionFailed, FailureKind
 from collector.evidence.model import ConnectionFacts
@@ -123,9 +123,7 @@ class LocalConnector:
     def endpoint(self, target: Target) -> None:
         """Nothing to dial."""
 
-    def open(
-        self, target: Target, *, deadline: Deadline, sock: socket.socket | None = None
-    ) -> LocalConnection:
+    def open(self, target: Target, *, deadline: Deadline, sock: Way | None = None) -> LocalConnection:
         """See ``Connector.open``."""
         return LocalConnection(target)
 

@@ -26,7 +26,7 @@ from collector.connections import failures
 from collector.connections.auth import Authentication
 from collector.connections.base import Deadline, RunResult, Sink
 from collector.connections.bootstrap import quoted
-from collector.connections.connector import Endpoint
+from collector.connections.connector import Endpoint, Tunnel, Way
 from collector.connections.forwarding import as_socket
 from collector.connections.handover import Handover, Privileged, patience_with
 from collector.connections.host_keys import HostKeyCheck
@@ -67,17 +67,20 @@ class SshConnector:
         logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
     def endpoint(self, target: Target) -> Endpoint | None:
-        """Where to make a TCP connection for ``target``; ``None``: a jump host or a command leads there.
+        """Where to connect for ``target``; ``None``: a command leads there.
 
         Raises:
             UsageError: the configuration is not valid.
         """
         config = self._resolver.resolve(target)
-        if config.proxy_jump or config.proxy_command is not None:
+        if config.proxy_command is not None:
             return None
-        return Endpoint(config.hostname, config.port, config.connect_timeout_s)
+        where = (config.hostname, config.port, config.connect_timeout_s)
+        if not config.proxy_jump:
+            return Endpoint(*where)
+        return Endpoint(*where, jump=config.proxy_jump[-1], tunnel=lambda: self._tunnel(target, config))
 
-    def open(self, target: Target, *, deadline: Deadline, sock: socket.socket | None = None) -> SshConnection:
+    def open(self, target: Target, *, deadline: Deadline, sock: Way | None = None) -> SshConnection:
         """Connect and log in.  ``sock``, if given, is connected to the endpoint, and ours from now on.
 
         Raises:
@@ -94,29 +97,20 @@ class SshConnector:
         return SshConnection(target, login, self._watchdog, privileged)
 
     def forward(
-        self, target: Target, host: str, port: int, *, deadline: Deadline
+        self, target: Target, host: str, port: int, seconds: float, *, deadline: Deadline
     ) -> tuple[socket.socket, tuple[str, ...]]:
         """A connection to ``host`` from the last jump host of ``target``, and the names of its jump hosts.
 
-        It is for another protocol than SSH: ssh_config has no say but in the jump hosts themselves.
+        It is for another protocol than SSH: ssh_config has no say but in the jump hosts themselves.  The
+        jump host has ``seconds`` to connect.
 
         Raises:
             ConnectionFailed: every way in which it can fail.
             UsageError: the configuration is not valid.
         """
         hops = tuple(hop.strip() for hop in (target.jump or "").split(","))
-        where = f"{host} port {port}"
         gateway = self._jump_to(target, HostConfig(host, port, "", proxy_jump=hops), deadline, depth=0)
-        limit = min(_CHANNEL_TIMEOUT_S, deadline.remaining())
-        try:
-            channel = gateway.transport.open_channel(
-                "direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=limit
-            )
-        except paramiko.ChannelException as error:
-            raise _jump_refused(gateway.where, where, error) from None
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise failures.from_exception(error, gateway.where, f"it was to forward to {where}") from None
-        return as_socket(channel), gateway.hops
+        return as_socket(_forwarded(gateway, host, port, min(seconds, deadline.remaining()))), gateway.hops
 
     def close(self) -> None:
         """Close what connections share: jump hosts, agents, the watchdog."""
@@ -130,15 +124,17 @@ class SshConnector:
     # --- One login -------------------------------------------------------------------------------------
 
     def _open(
-        self, target: Target, config: HostConfig, deadline: Deadline, sock: Stream | None, depth: int
+        self, target: Target, config: HostConfig, deadline: Deadline, way: Way | None, depth: int
     ) -> _Login:
         where = f"{config.hostname} port {config.port}"
-        gateway = None
+        gateway: _Login | None = None
+        hops = way.hops if isinstance(way, Tunnel) else ()
+        sock: Stream | None = way.stream if isinstance(way, Tunnel) else way
         if config.proxy_jump and sock is None:
             gateway = self._jump_to(target, config, deadline, depth)
         elif sock is None:
             sock = self._dial(config, deadline)
-        login = _Login(where, config, HostKeyCheck(config, self._known_hosts(config)), gateway)
+        login = _Login(where, config, HostKeyCheck(config, self._known_hosts(config)), gateway, hops)
         client = self._client(target, login, sock)
         limit = deadline.sooner(self._settings.banner_timeout_s + self._settings.auth_timeout_s)
         started = time.monotonic()
@@ -207,6 +203,13 @@ class SshConnector:
 
     # --- Jump hosts ------------------------------------------------------------------------------------
 
+    def _tunnel(self, target: Target, config: HostConfig) -> Tunnel:
+        """The way to a host behind a jump host, as far as its door."""
+        patience = Deadline.after(self._settings.banner_timeout_s + self._settings.auth_timeout_s)
+        gateway = self._jump_to(target, config, patience, depth=0)
+        channel = _forwarded(gateway, config.hostname, config.port, config.connect_timeout_s)
+        return Tunnel(cast(Stream, channel), gateway.hops)
+
     def _jump_to(self, target: Target, config: HostConfig, deadline: Deadline, depth: int) -> _Login:
         """The shared login on the last hop before the host; hops before it are its own jumps."""
         if depth >= _MAX_JUMPS:
@@ -264,7 +267,8 @@ class _Jump:
             except ConnectionFailed as failure:
                 detail = "jump host: " + failure.detail.removeprefix("jump host: ")
                 told = ConnectionFailed(failure.kind, detail, failure.try_next)
-                self._failure = time.monotonic(), told
+                if failure.kind is not FailureKind.QUOTA:  # it is only busy, and will be asked again
+                    self._failure = time.monotonic(), told
                 raise told from None
             return self._login
         finally:
@@ -297,6 +301,30 @@ def _is_same(one: HostConfig, other: HostConfig) -> bool:
     return (one.hostname, one.port, one.user) == (other.hostname, other.port, other.user)
 
 
+def _forwarded(gateway: _Login, host: str, port: int, seconds: float) -> paramiko.Channel:
+    """A channel that the jump host connects to a port, within ``seconds``."""
+    where = f"{host} port {port}"
+    limit = min(_CHANNEL_TIMEOUT_S, seconds)
+    started = time.monotonic()
+    try:
+        return gateway.transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=limit)
+    except paramiko.ChannelException as error:
+        raise _jump_refused(gateway.where, where, error) from None
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        if gateway.is_alive and time.monotonic() - started >= limit:
+            raise _jump_waited(gateway.where, where, limit) from None
+        raise failures.from_exception(error, gateway.where, f"it was to forward to {where}") from None
+
+
+def _jump_waited(jump: str, where: str, seconds: float) -> ConnectionFailed:
+    return ConnectionFailed(
+        FailureKind.TIMEOUT,
+        f"{where} did not answer jump host {jump} within {seconds:g} s",
+        "from the jump host, check the address, the route, security groups and network ACLs, and that the "
+        "host is up",
+    )
+
+
 def _jump_refused(jump: str, where: str, error: paramiko.ChannelException) -> ConnectionFailed:
     if error.code == 1:
         return ConnectionFailed(
@@ -314,8 +342,17 @@ def _jump_refused(jump: str, where: str, error: paramiko.ChannelException) -> Co
 class _Login:
     """One authenticated transport, and what became known on the way to it."""
 
-    def __init__(self, where: str, config: HostConfig, check: HostKeyCheck, gateway: _Login | None) -> None:
+    def __init__(
+        self,
+        where: str,
+        config: HostConfig,
+        check: HostKeyCheck,
+        gateway: _Login | None,
+        before: tuple[str, ...] = (),
+    ) -> None:
         self.where = where
+        self.before = before or (gateway.hops if gateway else ())
+        """The jump hosts on the way there, the nearest first."""
         self.config = config
         self.check = check
         self.gateway = gateway
@@ -343,8 +380,7 @@ class _Login:
     @property
     def hops(self) -> tuple[str, ...]:
         """The jump hosts up to and with this one, the nearest first."""
-        before = self.gateway.hops if self.gateway else ()
-        return (*before, f"{self.config.user}@{self.config.hostname}:{self.config.port}")
+        return (*self.before, f"{self.config.user}@{self.config.hostname}:{self.config.port}")
 
     @property
     def is_mute(self) -> bool:
@@ -433,7 +469,7 @@ class SshConnection:
             auth_method=login.auth.method if login.auth else "",
             host_key=login.check.host_key,
             host_key_checking=login.config.host_key_checking,
-            jump=login.gateway.hops if login.gateway else (),
+            jump=login.before,
             server=login.transport.remote_version,
             notes=(*login.config.notes, *login.check.notes, *self._privileged.notes),
         )

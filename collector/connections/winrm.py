@@ -13,11 +13,11 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 from typing import Protocol as Seam
 
 from collector.connections.base import Deadline, RunResult, Sink
-from collector.connections.connector import Endpoint
+from collector.connections.connector import Endpoint, Tunnel, Way
 from collector.connections.failures import out_of_time
 from collector.connections.settings import WinrmSettings
 from collector.connections.sockets import connect
@@ -55,9 +55,12 @@ class Forwarder(Seam):
     """Somebody who has logged in to jump hosts (``SshConnector``)."""
 
     def forward(
-        self, target: Target, host: str, port: int, *, deadline: Deadline
+        self, target: Target, host: str, port: int, seconds: float, *, deadline: Deadline
     ) -> tuple[socket.socket, tuple[str, ...]]:
-        """A connection to ``host`` from the last of the target's jump hosts, and the names of these."""
+        """A connection to ``host`` from the last of the target's jump hosts, and the names of these.
+
+        The jump host has ``seconds`` to connect.
+        """
         ...
 
 
@@ -76,20 +79,27 @@ class WinrmConnector:
             logging.getLogger(name).addHandler(logging.NullHandler())
 
     def endpoint(self, target: Target) -> Endpoint | None:
-        """Where to make a TCP connection; ``None``: a jump host or a proxy leads there.
+        """Where to connect; ``None``: a proxy leads there.
 
         Raises:
             UsageError: a variable of the host cannot be used.
             ConnectionFailed: ``auth``: what is asked for would give the password away.
         """
         options = winrm_options(target, self._settings)
-        if options.proxy is not None or _is_behind_jump(target):
+        if options.proxy is not None:
             return None
-        return Endpoint(options.host, options.port, options.connect_timeout_s)
+        where = (options.host, options.port, options.connect_timeout_s)
+        if self._forwarder is None or not _is_behind_jump(target):
+            return Endpoint(*where)
+        forwarder, last = self._forwarder, (target.jump or "").rpartition(",")[2].strip()
 
-    def open(
-        self, target: Target, *, deadline: Deadline, sock: socket.socket | None = None
-    ) -> WinrmConnection:
+        def tunnel() -> Tunnel:
+            patience = Deadline.after(self._settings.login_timeout_s)
+            return Tunnel(*forwarder().forward(target, *where, deadline=patience))
+
+        return Endpoint(*where, jump=last, tunnel=tunnel)
+
+    def open(self, target: Target, *, deadline: Deadline, sock: Way | None = None) -> WinrmConnection:
         """See ``Connector.open``; a shell is opened with the login."""
         options = winrm_options(target, self._settings)
         try:
@@ -356,14 +366,14 @@ class _Dialling:
         self,
         target: Target,
         options: WinrmOptions,
-        sock: socket.socket | None,
+        sock: Way | None,
         forwarder: Callable[[], Forwarder] | None,
     ) -> None:
         self._target = target
         self._options = options
-        self._ready = sock
+        self._ready = cast(socket.socket, sock.stream) if isinstance(sock, Tunnel) else sock
         self._forwarder = forwarder if _is_behind_jump(target) else None
-        self.jump: tuple[str, ...] = ()
+        self.jump: tuple[str, ...] = sock.hops if isinstance(sock, Tunnel) else ()
 
     def dial(self, deadline: Deadline) -> socket.socket:
         """A connected socket.
@@ -376,10 +386,10 @@ class _Dialling:
             sock.setblocking(True)
             return sock
         host, port = self._options.host, self._options.port
-        if self._forwarder is not None:
-            sock, self.jump = self._forwarder().forward(self._target, host, port, deadline=deadline)
-            return sock
         seconds = max(0.1, min(self._options.connect_timeout_s, deadline.remaining()))
+        if self._forwarder is not None:
+            sock, self.jump = self._forwarder().forward(self._target, host, port, seconds, deadline=deadline)
+            return sock
         return connect(host, port, seconds)
 
 
