@@ -34,10 +34,11 @@ def built_in() -> tuple[Rule, ...]:
         service,
         tls,
         windows,
+        windows_policies,
     )
 
     modules = (
-        *(agent, config, host, windows, imds, proxy, network, dns, tls),
+        *(agent, config, host, windows, windows_policies, imds, proxy, network, dns, tls),
         *(identity, hybrid, service, logged),
     )
     return tuple(rule for module in modules for rule in rules_of(module))

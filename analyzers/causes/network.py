@@ -23,16 +23,16 @@ from analyzers.facts.endpoints import Endpoint, EndpointState
 from analyzers.facts.firewall import Fate, Judgement
 from analyzers.facts.routes import RouteOutcome
 from analyzers.logs.model import Leg
-from analyzers.text import say
+from analyzers.text import Value, say
 
 NO_CONNECTION = frozenset(
     (EndpointState.TIMEOUT, EndpointState.REFUSED, EndpointState.NO_ROUTE, EndpointState.DENIED)
 )
 _HOW = {
-    EndpointState.TIMEOUT: "no answer",
-    EndpointState.REFUSED: "connection refused",
-    EndpointState.NO_ROUTE: "no route to host",
-    EndpointState.DENIED: "not permitted",
+    EndpointState.TIMEOUT: say("no answer"),
+    EndpointState.REFUSED: say("connection refused"),
+    EndpointState.NO_ROUTE: say("no route to host"),
+    EndpointState.DENIED: say("not permitted"),
 }
 
 
@@ -146,7 +146,7 @@ def missing(case: Case) -> Iterator[Told]:
         if (a := first_address(e)) is not None and not private(a)
     ]  # fmt: skip
     if inside and outside and len(inside) == len(working):
-        values = {**endpoint_values(outside[0]), "missing": " and ".join(e.service for e in outside)}
+        values = {**endpoint_values(outside[0]), "missing": ", ".join(e.service for e in outside)}
         cited = lines(
             *(e.shown_by for e in outside), *(e.resolve.at for e in (*outside, inside[0]) if e.resolve)
         )
@@ -188,7 +188,7 @@ def unreachable(case: Case) -> Iterator[Told]:
     failing = direct(case, *NO_CONNECTION)
     if failing:
         first = failing[0]
-        values = {**endpoint_values(first), "how": _HOW[first.state]}
+        values: dict[str, Value] = {**endpoint_values(first), "how": _HOW[first.state]}
         address = first_address(first)
         answer = case.routing.answer(address) if case.routing is not None and address is not None else None
         cited = lines(*(e.shown_by for e in failing), answer.at if answer is not None else None)
@@ -221,7 +221,10 @@ def told_apart(case: Case) -> Iterator[Told]:
         inside = address is not None and private(address)
         if (others and inside) or (before and not others):
             scope = sighting.target if others and sighting.target in SERVICES else None
-            values = {"host": sighting.capture("host") or sighting.target, "address": str(address)}
+            values: dict[str, Value] = {
+                "host": sighting.capture("host") or sighting.target,
+                "address": str(address),
+            }
             values["how"] = _HOW[
                 EndpointState.TIMEOUT if "timeout" in sighting.signature else EndpointState.REFUSED
             ]
@@ -252,7 +255,11 @@ def slow_polls(case: Case) -> Iterator[Told]:
             s for s in map(number, sighting.captures.get("seconds", ())) if s is not None and 75 < s < 90
         ]
         if len(blocked) > 1:
-            values = {"host": "ec2messages", "address": "its address", "how": "no answer"}
+            values: dict[str, Value] = {
+                "host": "ec2messages",
+                "address": say("its address"),
+                "how": say("no answer"),
+            }
             yield Finding(
                 "endpoint-unreachable",
                 LIKELY,
@@ -274,8 +281,8 @@ _HANDSHAKE = {
 
 @rule("endpoint-tls-reset", "endpoints")
 def handshake(case: Case) -> Iterator[Told]:
-    """TCP connects, and the handshake breaks off."""
-    failing = direct(case, EndpointState.TLS_BROKEN)
+    """TCP connects, and the handshake breaks off: of a TLS that is like the agent's own."""
+    failing = [] if case.windows_tls_is_old else direct(case, EndpointState.TLS_BROKEN)
     for endpoint in failing:
         broken = next((t for t in endpoint.tls if t.outcome in _HANDSHAKE), None)
         if broken is None:

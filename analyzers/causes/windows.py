@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from analyzers.causes.case import Case
-from analyzers.causes.imds import UNANSWERED, failing
+from analyzers.causes.imds import UNANSWERED, failing, way
 from analyzers.causes.rule import Finding, Told, rule
 from analyzers.causes.tools import CERTAIN, LIKELY, lines, shares
 from analyzers.diagnosis import Citation
 from analyzers.facts.addresses import Interface, InterfaceAddress
-from analyzers.facts.base import IPAddress
-from analyzers.facts.routes import Route
+from analyzers.facts.base import IPAddress, Line
+from analyzers.facts.routes import Route, RouteOutcome
 from analyzers.facts.routing import IMDS, Routing
 from analyzers.facts.service import ServiceState
 from analyzers.facts.windows import WindowsHost
 from analyzers.facts.windows.network import KeptRoute
 from analyzers.facts.windows.service import Event
-from analyzers.text import Message, say
+from analyzers.text import Message, Value, listed, ready, say
 
 SISTERS = ("253", "250", "251", "123", "249")
 """Last numbers of the other services at 169.254.169: DNS, two of activation, time, GPU licences."""
-_ACTIVE = "active store"
-_STORES = {"persistent": "persistent store", "persisted": "persistent store", "registry": "registry"}
+_ACTIVE = say("active store")
+_STORES = {
+    "persistent": say("persistent store"),
+    "persisted": say("persistent store"),
+    "registry": say("registry"),
+}
 _START_FAILED, _START_TIMEOUT, _START_TYPE_CHANGED = 7000, 7009, 7040
 """Numbers of the service control manager's events."""
 
@@ -115,8 +120,8 @@ def stale_route(case: Case) -> Iterator[Told]:
     better = next((r for r in routing.routes_to(IMDS) if not wrong(routing, r) and _exact(r)), None)
     values = {
         **_here(routing, at_home),
-        "wrong_gateway": str(route.gateway or route.device or "nowhere"),
-        "wrong_interface": route.device or "none",
+        "wrong_gateway": str(route.gateway or route.device or "") or say("nowhere"),
+        "wrong_interface": route.device or say("none"),
         "bad_metric": str(route.metric),
         "store": _stores(kept),
         "sisters": ", ".join(f".{number}" for number in sisters),
@@ -135,7 +140,7 @@ def stale_route(case: Case) -> Iterator[Told]:
     yield Finding(
         "win-stale-imds-route",
         CERTAIN if defect in ("outside", "vanished", "down") else LIKELY,
-        (*shown, *_corroborating(host), *shares(case.logs.supporting("win-stale-imds-route"))),
+        (*shown, *_corroborating(host, route), *shares(case.logs.supporting("win-stale-imds-route"))),
         sentence=_stale_sentence(defect, better, values),
         values=values,
     )
@@ -154,10 +159,10 @@ def _same(kept: KeptRoute, route: Route) -> bool:
     return kept.destination == route.destination and kept.gateway == route.gateway
 
 
-def _stores(kept: list[KeptRoute]) -> str:
+def _stores(kept: list[KeptRoute]) -> Message:
     """Where the wrong route stands: an active one that is kept comes back with every boot."""
-    names = dict.fromkeys(_STORES.get(k.store, k.store) for k in kept)
-    return " and ".join((_ACTIVE, *names))
+    names = {str(name): name for k in kept for name in (_STORES.get(k.store) or ready(k.store),)}
+    return listed((_ACTIVE, *names.values()), ", ")
 
 
 def _sisters(routing: Routing, route: Route) -> Iterator[tuple[str, Route]]:
@@ -188,8 +193,8 @@ def _origin(route: Route, defect: str) -> dict[str, str]:
     return {"origin": str(hop - 1)} if defect == "outside" and isinstance(hop, IPv4Address) else {}
 
 
-def _stale_sentence(defect: str, better: Route | None, values: dict[str, str]) -> Message:
-    known = {key: values.get(key, "not known") for key in _NEEDED}
+def _stale_sentence(defect: str, better: Route | None, values: Mapping[str, Value]) -> Message:
+    known = {key: values.get(key) or say("not known") for key in _NEEDED}
     if defect == "outside" and better is not None:
         return say(
             "Of two routes to 169.254.169.254 the one with the lower metric {bad_metric} wins, and it leads "
@@ -197,7 +202,7 @@ def _stale_sentence(defect: str, better: Route | None, values: dict[str, str]) -
             "via {gateway}, is right.",
             **known,
         )
-    if defect == "outside" and values["store"] == _ACTIVE:
+    if defect == "outside" and str(values["store"]) == str(_ACTIVE):
         return say(
             "The route to 169.254.169.254 leads to {wrong_gateway} (it is not kept over a boot), outside of "
             "this host's subnet {subnets}, whose router is {gateway} on interface {interface_index}.",
@@ -228,10 +233,37 @@ _NEEDED = ("bad_metric", "wrong_gateway", "wrong_interface", "store", "subnets",
            "interface_index")  # fmt: skip
 
 
-def _corroborating(host: WindowsHost) -> tuple[Citation, ...]:
-    """Windows that cannot be activated: its servers are at .250 and .251, behind the same wrong router."""
+def _corroborating(host: WindowsHost, route: Route) -> tuple[Citation, ...]:
+    """What else speaks for it: Windows that cannot be activated, as its servers at .250 and .251 are behind
+    the same wrong router; and what the launch agent logged of the routes that it made."""
     failed = [event for event in host.events if event.id in (8198, 12288) and event.log == "Application"]
-    return lines(*(event.at for event in failed[:1]))
+    return lines(*(event.at for event in failed[:1]), *_launch_lines(host, route))
+
+
+def _launch_lines(host: WindowsHost, route: Route | None = None) -> list[Line]:
+    """Of each launch agent's log the last line that names the route's gateway, and the last of a route that
+    failed."""
+    found: list[Line] = []
+    for agent in host.launch_agents:
+        named = agent.lines(str(route.gateway)) if route is not None and route.gateway is not None else ()
+        failed = [line for line in agent.lines("route") if _FAILED.search(line.text)]
+        found += (*named[-1:], *failed[-1:])
+    return list(dict.fromkeys(found))
+
+
+_FAILED = re.compile(r"\b(error|fail|unable|could not|cannot)", re.IGNORECASE)
+
+
+@rule("imds-no-route", "imds", "routing", "windows")
+def launch_failed(case: Case) -> Iterator[Told]:
+    """No way to IMDS, and the launch agent, whose task it is to make the routes, logged that it failed."""
+    imds, host = failing(case, *UNANSWERED), windows(case)
+    outcome, _, _ = way(case)
+    if imds is None or host is None or outcome in (None, RouteOutcome.FORWARD, RouteOutcome.LOCAL):
+        return
+    told = _launch_lines(host)
+    if told:
+        yield Finding("imds-no-route", LIKELY, lines(imds.at, *told))
 
 
 @rule("win-container-vswitch", "imds", "routing")
@@ -248,7 +280,7 @@ def virtual_switch(case: Case) -> Iterator[Told]:
     followed = route is not None and _exact(route) and route.device == at_home.route.device
     if followed:
         return
-    values = {**_here(routing, at_home), "wrong_interface": (route.device if route else None) or "none"}
+    values = {**_here(routing, at_home), "wrong_interface": (route.device if route else None) or say("none")}
     own = _addresses(at_home)[:1]
     cited = lines(at_home.route.at, *(a.at for a in own), route.at if route is not None else None, imds.at)
     logged = shares(case.logs.supporting("win-container-vswitch"))
@@ -258,15 +290,16 @@ def virtual_switch(case: Case) -> Iterator[Told]:
 # The agent's start ---------------------------------------------------------------------------------------
 
 
-def _since_boot(case: Case, host: WindowsHost, number: int) -> list[Event]:
-    """Events of the agent's, newest first; those before the last boot are history."""
+def since_boot(case: Case, host: WindowsHost, number: int, *, of_agent: bool = True) -> list[Event]:
+    """Events of the agent's (or of any), newest first; those before the last boot are history."""
     clock = case.facts.clock.or_none()
     boot = clock.boot if clock is not None else None
-    found = [event for event in host.events if event.id == number and event.of_agent]
+    found = [event for event in host.events if event.id == number and (event.of_agent or not of_agent)]
     return [e for e in found if boot is None or e.time is None or e.time >= boot]
 
 
-def _down(case: Case) -> bool:
+def down(case: Case) -> bool:
+    """Whether the agent's service is there and not up."""
     return case.unit is not None and case.unit.state not in (ServiceState.RUNNING, ServiceState.ABSENT)
 
 
@@ -274,10 +307,10 @@ def _down(case: Case) -> bool:
 def start_timeout(case: Case) -> Iterator[Told]:
     """The service control manager gave up waiting for the service at this boot."""
     host, unit = windows(case), case.unit
-    if host is None or unit is None or not _down(case) or unit.state is ServiceState.DISABLED:
+    if host is None or unit is None or not down(case) or unit.state is ServiceState.DISABLED:
         return
-    gave_up = _since_boot(case, host, _START_TIMEOUT)
-    failed = _since_boot(case, host, _START_FAILED)
+    gave_up = since_boot(case, host, _START_TIMEOUT)
+    failed = since_boot(case, host, _START_FAILED)
     if gave_up:
         newest = gave_up[0]
         waited = next((value for value in newest.values if value.isdecimal()), "30000")
@@ -324,6 +357,10 @@ def disk_full(case: Case) -> Iterator[Told]:
         return
     for usage in disk.usages:
         if usage.full and usage.mount.upper() == "C:":
-            values = {"path": usage.mount, "mount": usage.mount, "detail": "no space left"}
+            values: dict[str, Value] = {
+                "path": usage.mount,
+                "mount": usage.mount,
+                "detail": say("no space left"),
+            }
             logged = shares(case.logs.supporting("disk-full"))
             yield Finding("disk-full", CERTAIN, (*lines(usage.at), *logged), "space", values=values)

@@ -12,11 +12,14 @@ from lab.windows_personas.host import (
     INDEX,
     LOOPBACK,
     PEERS,
+    REGION,
     STALE,
     Object,
     adapter,
     address,
+    agent_files,
     base_routes,
+    broken_tls,
     dead_imds,
     endpoint,
     event,
@@ -26,9 +29,12 @@ from lab.windows_personas.host import (
     layers,
     link_local,
     objects,
+    processes,
     service,
     setting,
     text,
+    unresolved,
+    untrusted,
     ways,
 )
 
@@ -42,6 +48,9 @@ class Fault:
 
     cause: str
     make: Make
+
+
+_SSM = f"ssm.{REGION}.amazonaws.com"
 
 
 # Logs ----------------------------------------------------------------------------------------------------
@@ -248,6 +257,113 @@ def _firewall(edition: Edition, language: Language) -> Host:
     return probes, logs
 
 
+def _name_rule(edition: Edition, language: Language) -> Host:
+    """A name resolution rule of a group policy sends Amazon's names to a resolver that is no more."""
+    probes = healthy(edition, language)
+    del probes["sockets"]
+    path = "SOFTWARE\\Policies\\Microsoft\\Windows NT\\DNSClient\\DnsPolicyConfig\\{5f1c}"
+    rule: Object = {"kind": "nrpt", "names": [".amazonaws.com"], "servers": "10.9.9.53", "path": path}
+    probes["resolv-conf"] += objects(rule)
+    probes.update({f"endpoint-{name}": unresolved(name, f"address={PEERS[name]}") for name in PEERS})
+    return probes, _registered(
+        language, f'Post "https://{_SSM}/": dial tcp: lookup {_SSM}: getaddrinfow: '
+        "This is usually a temporary error during hostname resolution and means that the local "
+        "server did not receive a response from an authoritative server.",
+    )  # fmt: skip
+
+
+def _roots_missing(edition: Edition, language: Language) -> Host:
+    """Hardening emptied the machine's roots and forbade their update: Amazon's certificate is not trusted."""
+    probes = healthy(edition, language)
+    del probes["sockets"]
+    probes["roots"] = objects(
+        {"kind": "store", "store": "Root", "count": 3}, {"kind": "store", "store": "AuthRoot", "count": 0},
+        {"kind": "store", "store": "Disallowed", "count": 0},
+        {"kind": "policy", "disable_root_auto_update": 1},
+    )  # fmt: skip
+    probes.update({f"endpoint-{name}": untrusted(name) for name in PEERS})
+    return probes, _registered(
+        language, f'Post "https://{_SSM}/": tls: failed to verify certificate: x509: '
+        "certificate signed by unknown authority",
+    )  # fmt: skip
+
+
+def _tls12_off(edition: Edition, language: Language) -> Host:
+    """Windows' own TLS has 1.2 switched off: our look at the endpoints fails, and that says little."""
+    probes = healthy(edition, language)
+    del probes["sockets"]
+    probes["schannel"] = objects(
+        {"kind": "protocol", "name": "TLS 1.2", "enabled": 0, "disabled_by_default": 1}
+    )
+    probes.update({f"endpoint-{name}": broken_tls(name) for name in PEERS})
+    return probes, {}
+
+
+def _applocker(edition: Edition, language: Language) -> Host:
+    """A rule of AppLocker forbids the agent's program."""
+    probes = healthy(edition, language)
+    for name in ("sockets", "processes"):
+        probes[name] = b""
+    probes["service"] = objects(service("Stopped", "Auto", exit_code=1260))
+    probes["service-events"] = objects(
+        {
+            "kind": "event", "log": "Microsoft-Windows-AppLocker/EXE and DLL",
+            "provider": "Microsoft-Windows-AppLocker", "id": 8004, "time": "2026-11-23T05:34:31Z", "level": 2,
+            "values": ["EXE", "%PROGRAMFILES%\\AMAZON\\SSM\\AMAZON-SSM-AGENT.EXE", "S-1-5-18"],
+        },
+    )  # fmt: skip
+    return probes, {}
+
+
+def _out_of_memory(edition: Edition, language: Language) -> Host:
+    """Another program took all the memory, and the agent's ended."""
+    probes = healthy(edition, language)
+    for name in ("sockets", "processes"):
+        probes[name] = b""
+    probes["service"] = objects(service("Stopped", "Auto", exit_code=1067))
+    exhausted: Object = {
+        "kind": "event", "log": "System", "provider": "Microsoft-Windows-Resource-Exhaustion-Detector",
+        "id": 2004, "time": "2026-11-23T06:01:12Z", "level": 3, "values": ["sqlservr.exe"],
+    }  # fmt: skip
+    ended = event(7031, "2026-11-23T06:01:40Z", "Amazon SSM Agent", "1", "30000", "1", "")
+    probes["service-events"] = objects(ended, exhausted)
+    return probes, {}
+
+
+def _worker_gone(edition: Edition, language: Language) -> Host:
+    """A virus scanner took the worker's program away."""
+    probes = healthy(edition, language)
+    del probes["sockets"]
+    probes["agent-files"] = agent_files("amazon-ssm-agent.exe", "ssm-cli.exe")
+    probes["processes"] = processes(worker=False)
+    return probes, {}
+
+
+def _launch_failed(edition: Edition, language: Language) -> Host:
+    """No default route, and the launch agent could not make the routes of its own."""
+    alias = language.adapter
+    active = [one for one in base_routes(alias) if one["prefix"] != "0.0.0.0/0"]
+    host = _without_imds(edition, language, outcome="no-route", error="NetworkUnreachable")
+    missed: list[Object] = [{"kind": "way", "target": "169.254.169.254", "error": "NetworkUnreachable"}]
+    probes, logs = _routed(host, active, [], missed)
+    probes["launch-agents"] += objects(
+        {
+            "kind": "log", "agent": edition.launch_agent, "path": "C:\\",
+            "text": "2026/11/23 05:33:41Z: Failed to add routes: no gateway was found",
+        },
+    )  # fmt: skip
+    return probes, logs
+
+
+def _registered(language: Language, error: str) -> dict[str, bytes]:
+    """A start that knows who it is, and whose registration fails."""
+    return _start(
+        language, "INFO Agent will take identity from EC2",
+        "ERROR [Registrar] failed to register identity: error calling RegisterManagedInstance API: "
+        f"RequestError: send request failed\ncaused by: {error}",
+    )  # fmt: skip
+
+
 FAULTS = {
     "healthy": Fault("healthy", _healthy),
     "no-route-of-its-own": Fault("healthy", _no_route_of_its_own),
@@ -262,4 +378,11 @@ FAULTS = {
     "sysprep-unfinished": Fault("sysprep-incomplete", _sysprep),
     "service-start-timeout": Fault("win-service-start-timeout", _start_timeout),
     "firewall-blocks-imds": Fault("imds-blocked-on-host", _firewall),
+    "name-rule": Fault("dns-timeout", _name_rule),
+    "roots-missing": Fault("tls-trust", _roots_missing),
+    "tls12-off": Fault("unknown", _tls12_off),
+    "applocker": Fault("security-software-block", _applocker),
+    "out-of-memory": Fault("resource-starvation", _out_of_memory),
+    "worker-gone": Fault("worker-broken", _worker_gone),
+    "launch-failed": Fault("imds-no-route", _launch_failed),
 }

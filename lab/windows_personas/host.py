@@ -211,37 +211,51 @@ def dead_imds(outcome: str, error: str) -> bytes:
     return text("[token]", "tool=dotnet", "method=PUT", *tried, "[v1]", "tool=dotnet", "method=GET", *tried)
 
 
+ISSUER = "CN=Amazon RSA 2048 M02, O=Amazon, C=US"
+
+
 def endpoint(name: str, *, outcome: str = "connected") -> bytes:
     """One ``endpoint-*`` probe; all is well where a connection comes to stand."""
-    ip = PEERS[name]
-    head = (
+    tcp = ("[tcp]", f"address={PEERS[name]}", f"outcome={outcome}")
+    answered = ("[http]", "outcome=answered", "http=400", f"date={DATE}", "type=application/x-amz-json-1.1")
+    rest = ("[tls]", "outcome=ok", "protocol=Tls12", f"issuer={ISSUER}", *answered)
+    return text(*_resolved(name), *tcp, *(rest if outcome == "connected" else ()))
+
+
+def untrusted(name: str) -> bytes:
+    """One endpoint that shows Amazon's certificate, which this machine does not trust."""
+    tcp = ("[tcp]", f"address={PEERS[name]}", "outcome=connected")
+    verdict = "verify=RemoteCertificateChainErrors: PartialChain"
+    return text(*_resolved(name), *tcp, "[tls]", "outcome=untrusted", f"issuer={ISSUER}", verdict)
+
+
+def broken_tls(name: str) -> bytes:
+    """One endpoint with which Windows finds no version of TLS in common."""
+    tcp = ("[tcp]", f"address={PEERS[name]}", "outcome=connected")
+    return text(*_resolved(name), *tcp, "[tls]", "outcome=eof", "error=IOException")
+
+
+def unresolved(name: str, *direct: str) -> bytes:
+    """One endpoint whose name Windows does not resolve; the adapter's own name server says ``direct``."""
+    asked = ("[dns 10.0.0.2]", "tool=Resolve-DnsName", "rcode=NOERROR", *direct)
+    return text(*_named(name), "[resolve]", "tool=dotnet", "exit=1", "error=TryAgain", "ms=11020", *asked)
+
+
+def _resolved(name: str) -> tuple[str, ...]:
+    return (*_named(name), "[resolve]", "tool=dotnet", "exit=0", f"address={PEERS[name]}")
+
+
+def _named(name: str) -> tuple[str, ...]:
+    host = f"host={name}.{REGION}.amazonaws.com"
+    return (
         "[endpoint]",
         f"service={name}",
-        f"host={name}.{REGION}.amazonaws.com",
+        host,
         "port=443",
         "source=region",
         f"region={REGION}",
         "region_source=imds",
-        "[resolve]",
-        "tool=dotnet",
-        "exit=0",
-        f"address={ip}",
-        "[tcp]",
-        f"address={ip}",
-        f"outcome={outcome}",
     )
-    rest = (
-        "[tls]",
-        "outcome=ok",
-        "protocol=Tls12",
-        "issuer=CN=Amazon RSA 2048 M02, O=Amazon, C=US",
-        "[http]",
-        "outcome=answered",
-        "http=400",
-        f"date={DATE}",
-        "type=application/x-amz-json-1.1",
-    )
-    return text(*head, *(rest if outcome == "connected" else ()))
 
 
 def healthy(edition: Edition, language: Language) -> dict[str, bytes]:
@@ -284,6 +298,7 @@ def healthy(edition: Edition, language: Language) -> dict[str, bytes]:
         "image-state": image("IMAGE_STATE_COMPLETE"),
         "packages": text("[msi]", "version=3.3.1142.0", "state=installed"),
         "agent-version": text("SSM Agent version: 3.3.1142.0"),
+        "agent-files": agent_files(*PROGRAMS),
         "service": objects(service()),
         "service-events": b"",
         "processes": processes(),
@@ -324,6 +339,20 @@ def healthy(edition: Edition, language: Language) -> dict[str, bytes]:
                 "version": edition.launch_version,
             }
         ),
+        "schannel": objects({"kind": "protocol", "name": "TLS 1.2", "enabled": 1, "disabled_by_default": 0}),
+        "roots": objects(
+            *(
+                {"kind": "store", "store": name, "count": n}
+                for name, n in (("Root", 19), ("AuthRoot", 24), ("Disallowed", 0))
+            ),
+            {
+                "kind": "certificate",
+                "store": "AuthRoot",
+                "subject": "CN=Amazon Root CA 1, O=Amazon, C=US",
+                "thumbprint": "8DA7F965EC5EFC37910F1C6E59FDC1CC6A6EDE16",
+                "not_after": "2038-01-17T00:00:00Z",
+            },
+        ),
         "disk-space": objects({"kind": "disk", "device": "C:", "size": 32210153472, "free": 16384000000}),
         "exhibits": text(f"# route print (code page {language.oem})", language.active_routes),
         "imds": imds(),
@@ -337,8 +366,33 @@ def image(state: str) -> bytes:
     )
 
 
-def processes() -> bytes:
+def processes(*, worker: bool = True) -> bytes:
+    core: Object = {
+        "kind": "process",
+        "pid": 2104,
+        "parent": 640,
+        "name": "amazon-ssm-agent.exe",
+        "session": 0,
+    }
+    other: Object = {
+        "kind": "process",
+        "pid": 2280,
+        "parent": 2104,
+        "name": "ssm-agent-worker.exe",
+        "session": 0,
+    }
+    return objects(core, *([other] if worker else []))
+
+
+PROGRAMS = ("amazon-ssm-agent.exe", "ssm-agent-worker.exe", "ssm-cli.exe", "ssm-document-worker.exe")
+
+
+def agent_files(*programs: str) -> bytes:
+    """The folder of the agent's programs."""
+    folder = "C:\\Program Files\\Amazon\\SSM"
     return objects(
-        {"kind": "process", "pid": 2104, "parent": 640, "name": "amazon-ssm-agent.exe", "session": 0},
-        {"kind": "process", "pid": 2280, "parent": 2104, "name": "ssm-agent-worker.exe", "session": 0},
+        *(
+            {"kind": "file", "path": f"{folder}\\{name}", "size": 24000000, "attributes": "Archive"}
+            for name in programs
+        )
     )

@@ -79,7 +79,7 @@ def test_a_route_in_force() -> None:
         RouteKind.UNICAST,
     )
     assert found.at.number == 1
-    assert '"172.31.48.1"' in found.at.text
+    assert "next_hop: 172.31.48.1" in found.at.text
 
 
 def test_metrics_are_added() -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analyzers.facts.base import MAX_BYTES, Line
 from analyzers.facts.disk import Disk, Usage
 from analyzers.facts.windows.firewall import WindowsFirewall, parse_firewall
 from analyzers.facts.windows.network import KeptRoute, parse_kept_routes
 from analyzers.facts.windows.objects import things_of
+from analyzers.facts.windows.policies import (
+    NameRule,
+    RootStore,
+    TlsSettings,
+    parse_name_rules,
+    parse_roots,
+    parse_schannel,
+)
 from analyzers.facts.windows.service import Event, parse_events
 from collector.evidence import Evidence, Status
 
@@ -38,6 +46,19 @@ class LaunchAgent:
     log: tuple[Line, ...] = ()
     """Of its log, the lines of routes and errors."""
 
+    def lines(self, word: str) -> tuple[Line, ...]:
+        """The lines of its log that hold ``word`` (of any case), the newest last."""
+        return tuple(line for line in self.log if word.lower() in line.text.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFolder:
+    """The folder of the agent's programs."""
+
+    at: Line
+    programs: frozenset[str]
+    """Names of the files in it, in lower case."""
+
 
 @dataclass(frozen=True, slots=True)
 class WindowsHost:
@@ -48,6 +69,10 @@ class WindowsHost:
     events: tuple[Event, ...] = ()
     launch_agents: tuple[LaunchAgent, ...] = ()
     firewall: WindowsFirewall | None = None
+    name_rules: tuple[NameRule, ...] = ()
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    roots: RootStore | None = None
+    folder: AgentFolder | None = None
 
 
 def read_windows(evidence: Evidence) -> WindowsHost:
@@ -65,6 +90,10 @@ def read_windows(evidence: Evidence) -> WindowsHost:
         parse_events(events or b""),
         parse_launch_agents(output("launch-agents") or b""),
         parse_firewall(output("firewall") or b""),
+        parse_name_rules(output("resolv-conf") or b""),
+        parse_schannel(output("schannel") or b""),
+        parse_roots(output("roots") or b""),
+        parse_folder(output("agent-files") or b""),
     )
 
 
@@ -104,3 +133,17 @@ def parse_launch_agents(output: bytes, source: str = "probes/launch-agents") -> 
         for thing in things
         if thing.kind == "agent"
     )
+
+
+_PROGRAMS = "\\amazon\\ssm\\"
+
+
+def parse_folder(output: bytes, source: str = "probes/agent-files") -> AgentFolder | None:
+    """Of the ``agent-files`` probe; ``None`` where the agent's core program is not listed."""
+    found: dict[str, Line] = {}
+    for thing in things_of(output, source, "file"):
+        folder, _, name = thing.text("path").lower().rpartition("\\")
+        if f"{folder}\\".endswith(_PROGRAMS) and "programdata" not in folder:
+            found[name] = thing.at
+    core = found.get("amazon-ssm-agent.exe")
+    return AgentFolder(core, frozenset(found)) if core is not None else None

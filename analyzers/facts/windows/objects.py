@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from analyzers.facts.base import IPAddress, Line, address, lines_of
@@ -42,13 +42,39 @@ class Thing:
 
 
 def things_of(output: bytes, source: str, *kinds: str) -> Iterator[Thing]:
-    """The objects of an output, of these kinds only; a line that is none (cut, forged) is left out."""
+    """The objects of an output, of these kinds only; a line that is none (cut, forged) is left out.
+
+    The line of each is put into words for those who read it: its number leads to the line as it came.
+    """
     for line in lines_of(output, source):
         try:
             value = json.loads(line.text)
+            if isinstance(value, dict) and isinstance(value.get("kind"), str):
+                thing = Thing(replace(line, text=readable(value)), value["kind"], value)
+            else:
+                continue
         except (ValueError, RecursionError):
             continue
-        if isinstance(value, dict) and isinstance(value.get("kind"), str):
-            thing = Thing(line, value["kind"], value)
-            if not kinds or thing.kind in kinds:
-                yield thing
+        if not kinds or thing.kind in kinds:
+            yield thing
+
+
+def readable(fields: Mapping[str, Any]) -> str:
+    """An object as ``[kind] key: value; key: value``, with the characters of the host's language.
+
+    What cannot be printed is shown as its escape, so that the text stays one line whatever the host says.
+    Fields without a value are left out.
+    """
+    pairs = (
+        f"{_shown(key)}: {_shown(value)}"
+        for key, value in fields.items()
+        if key != "kind" and value not in (None, "")
+    )
+    return f"[{_shown(fields.get('kind'))}] " + "; ".join(pairs)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -48,12 +48,28 @@ function ProbeServiceEvents {
         @{ LogName = 'System'; ProviderName = 'EventLog'; Id = 6005, 6006, 6008 },
         @{ LogName = 'System'; ProviderName = 'Microsoft-Windows-Kernel-General'; Id = 12, 13 },
         @{ LogName = 'System'; ProviderName = 'Microsoft-Windows-WindowsUpdateClient'; Id = 19, 20 },
+        @{ LogName = 'System'; ProviderName = 'Microsoft-Windows-Resource-Exhaustion-Detector'; Id = 2004 },
         @{ LogName = 'Application'; ProviderName = 'Microsoft-Windows-Security-SPP'; Id = 8198, 12288 },
         @{ LogName = 'Application'; ProviderName = 'AmazonSSMAgent' }
     )
     foreach ($filter in $others) {
         foreach ($entry in (Seen { Get-WinEvent -FilterHashtable $filter -MaxEvents 10 -ErrorAction Stop })) {
             $values = @(foreach ($property in $entry.Properties) { Covered "$($property.Value)" } )
+            Json ([ordered]@{
+                kind = 'event'; log = $filter['LogName']; provider = $entry.ProviderName; id = $entry.Id
+                time = $entry.TimeCreated; level = $entry.Level; values = $values
+            })
+        }
+    }
+    # Programs that AppLocker or Code Integrity (WDAC) forbade; those of the agent alone.
+    $forbidding = @(
+        @{ LogName = 'Microsoft-Windows-AppLocker/EXE and DLL'; Id = 8004 },
+        @{ LogName = 'Microsoft-Windows-CodeIntegrity/Operational'; Id = 3077 }
+    )
+    foreach ($filter in $forbidding) {
+        foreach ($entry in (Seen { Get-WinEvent -FilterHashtable $filter -MaxEvents 200 -ErrorAction Stop })) {
+            $values = @(foreach ($property in $entry.Properties) { "$($property.Value)" })
+            if (($values -join '|') -notmatch '\\Amazon\\SSM\\') { continue }
             Json ([ordered]@{
                 kind = 'event'; log = $filter['LogName']; provider = $entry.ProviderName; id = $entry.Id
                 time = $entry.TimeCreated; level = $entry.Level; values = $values
