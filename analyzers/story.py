@@ -15,12 +15,20 @@ from collector.evidence import Status
 
 
 def unseen(case: Case) -> tuple[Unseen, ...]:
-    """Every probe that brought nothing, or not all: unknown, never fine.  ``absent`` is an answer."""
-    return tuple(
+    """Every probe and every log that brought nothing, or not all: unknown, never fine.
+
+    ``absent`` is an answer.
+    """
+    probes = (
         Unseen(probe.probe, probe.probe.replace("-", " "), probe.status, probe.note)
         for probe in case.manifest.probes
-        if probe.status not in (Status.OK, Status.ABSENT)
     )
+    logs = (
+        Unseen(f"logs/{file.name}", file.name, Status(file.status), file.note)
+        for file in case.logs.files
+        if not file.name.startswith("probes/")
+    )
+    return tuple(one for one in (*probes, *logs) if one.status not in (Status.OK, Status.ABSENT))
 
 
 # The agent and the clock ---------------------------------------------------------------------------------

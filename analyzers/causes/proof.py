@@ -22,7 +22,7 @@ def proof_of_health(case: Case) -> tuple[Citation, ...]:
     good answers count.  Without a log, a running agent that holds its channel is as good, if all answers.
     """
     failing = any(not s.vague for s in case.failures())
-    if gone(case) or unsettled(case) or (stale(case) and not holding(case)):
+    if gone(case) or unsettled(case) or ((stale(case) or cut_short(case)) and not holding(case)):
         return ()
     old = case.has(Change.MGS) is False and not any(case.failures())
     if case.logs.last_good is not None and (case.connected or old):
@@ -51,6 +51,15 @@ def stale(case: Case) -> bool:
     return (
         silence is not None and not silence.expected and silence.length is not None and silence.length > QUIET
     )
+
+
+_TELLING = ("amazon-ssm-agent.log", "ssm-agent-worker.log")
+"""The newest of the logs that tell how the agent is; older ones carry a number."""
+
+
+def cut_short(case: Case) -> bool:
+    """Whether the end of a log that would tell of a failure could not be read."""
+    return any(file.ends_early for file in case.logs.files if file.name.endswith(_TELLING))
 
 
 def _never_arrived(case: Case) -> bool:

@@ -17,7 +17,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO
 
 BLOCK = 1 << 18
 MAX_ENTRY = 8192
@@ -92,12 +91,13 @@ def text_of(entry: bytes) -> str:
 # -- other dresses -----------------------------------------------------------------------------------------
 
 
-def plain_blocks(stream: BinaryIO, *, console: bool = False) -> Iterator[bytes]:
+def plain_blocks(read: Callable[[int], bytes], *, console: bool = False) -> Iterator[bytes]:
     """The bytes of a log in the default form, in blocks that may end anywhere.
 
-    ``console`` says that it is what the agent printed (a journal, a syslog), not a log file of its own.
+    ``read`` gives the next bytes, up to so many; none at the end. ``console`` says that it is what the agent
+    printed (a journal, a syslog), not a log file of its own.
     """
-    blocks = _decoded(iter(lambda: stream.read(BLOCK), b""))
+    blocks = _decoded(iter(lambda: read(BLOCK), b""))
     first = next(blocks, b"")
     rewrite = _rewriter(first, console=console)
     everything = _chain(first, blocks)

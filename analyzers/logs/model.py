@@ -218,6 +218,8 @@ class FileRead:
     first: datetime | None = None
     last: datetime | None = None
     note: str = ""
+    ends_early: bool = False
+    """Whether its end could not be read: what it told last is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import BinaryIO
 
 from analyzers.logs.episodes import Placed, Story, local_time
 from analyzers.logs.grammar import plain_blocks
@@ -19,7 +21,7 @@ from analyzers.logs.signatures import Signatures, load_signatures
 from analyzers.logs.sources import HostClock, Source, audit_starts, host_clock, role_of, sources_of
 from analyzers.text import Message, say
 from collector.errors import EvidenceError
-from collector.evidence import Evidence, Status
+from collector.evidence import Evidence, LogFile, Status
 
 _MAIN = ("agent", "worker", "hibernate", "other")
 _COVERING = ("agent", "worker", "other")
@@ -114,16 +116,27 @@ class _Reader:
             self.seen.append(seen)
             try:
                 with source.open(self.evidence) as stream:
-                    blocks = plain_blocks(stream, console=source.role == "journal")
+                    blocks = plain_blocks(partial(self._read, stream, seen), console=source.role == "journal")
                     borders = Borders(source.cut_before, source.cut_behind)
                     for batch in self.scanner.scan(blocks, seen.scanned, source.first_line or 1, borders):
                         yield batch, source
             except (EvidenceError, OSError) as error:
-                seen.note = str(error)
-                self.notes.append(
-                    say("{file} could not be read to its end: {error}", file=source.name, error=error)
-                )
+                self._broke_off(seen, error)
             seen.ended = True
+
+    def _read(self, stream: BinaryIO, seen: _Seen, size: int) -> bytes:
+        """The next bytes; where there is damage the log ends, and what came before it counts."""
+        try:
+            return stream.read(size)
+        except (EvidenceError, OSError) as error:
+            self._broke_off(seen, error)
+            return b""
+
+    def _broke_off(self, seen: _Seen, error: Exception) -> None:
+        seen.note = str(error)
+        self.notes.append(
+            say("{file} could not be read to its end: {error}", file=seen.source.name, error=error)
+        )
 
     # -- putting it together -------------------------------------------------------------------------------
 
@@ -257,12 +270,10 @@ class _Reader:
             for seen in self.seen
         }
         for log in self.evidence.manifest.logs:
-            yield _file_read(
-                log.name, role_of(log.name), log.status, parts.get(log.name, []), self.clock, log.note
-            )
+            yield _file_read(log, parts.get(log.name, []), self.clock)
         if "probes/journal" in parts:
             status = self.evidence.probe("journal").status
-            yield _file_read("probes/journal", "journal", status, parts["probes/journal"], self.clock, "")
+            yield _file_read(LogFile("probes/journal", "", status), parts["probes/journal"], self.clock)
 
 
 def _ends_of(seen: _Seen) -> Iterator[Placed]:
@@ -285,22 +296,24 @@ def _one_by_one(stream: Iterator[tuple[Batch, Source]]) -> Iterator[tuple[Batch,
 _PASSING = (Kind.FAILURE, Kind.SYMPTOM)
 
 
-def _file_read(
-    name: str, role: str, status: Status, parts: list[_Seen], clock: HostClock, note: str
-) -> FileRead:
+def _file_read(log: LogFile, parts: list[_Seen], clock: HostClock) -> FileRead:
     scans = [part.scanned for part in parts]
+    damaged = any(part.note for part in parts)
+    reached = max((part.offset + part.length for part in log.parts), default=log.size)
+    brought = sum(part.length for part in log.parts)  # all of it, and yet cut: what follows was never there
     earliest = min((s.earliest for s in scans if s.earliest is not None), default=None)
     latest = max((s.latest for s in scans if s.latest is not None), default=None)
     return FileRead(
-        name=name,
-        role=role,
-        status=str(status),
+        name=log.name,
+        role=role_of(log.name),
+        status=str(Status.ERROR if damaged and log.status is Status.OK else log.status),
         bytes=sum(part.source.part.length if part.source.part else len(part.source.output) for part in parts),
         lines=sum(scan.lines for scan in scans),
         entries=sum(scan.entries for scan in scans),
         first=_time(earliest, clock),
         last=_time(latest, clock),
-        note="; ".join(filter(None, [note, *(part.note for part in parts)])),
+        note="; ".join(filter(None, [log.note, *(part.note for part in parts)])),
+        ends_early=damaged or reached < log.size or (log.status is Status.TRUNCATED and brought == log.size),
     )
 
 

@@ -83,7 +83,7 @@ def test_every_denied_action_is_named_the_base_first() -> None:
     ping = f"ERROR [ssm-agent-worker] [HealthCheck] error when calling AWS APIs. error details - {pb.DENIED}"
     (cause,) = of(later(polls, ping), {}).causes
     assert cause.scope is None
-    assert "ssm:UpdateInstanceInformation and ec2messages:GetMessages" in str(cause.sentence)
+    assert "ssm:UpdateInstanceInformation, ec2messages:GetMessages" in str(cause.sentence)
     lines = [line for step in cause.remedy for line in step.lines]
     assert any(
         "--action-names ssm:UpdateInstanceInformation ec2messages:GetMessages" in line for line in lines

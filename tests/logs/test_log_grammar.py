@@ -73,7 +73,7 @@ WANTED = b"2026-11-23 06:56:52.3638 INFO Proxy environment variables:\n"
     ],
 )
 def test_the_same_line_in_another_dress(dressed: bytes) -> None:
-    assert b"".join(plain_blocks(io.BytesIO(dressed))) == WANTED
+    assert b"".join(plain_blocks(io.BytesIO(dressed).read)) == WANTED
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_same_line_in_another_dress(dressed: bytes) -> None:
     ],
 )
 def test_a_custom_pattern(line: bytes, time: datetime | None, level: str, message: str) -> None:
-    entry = parse_entry(b"".join(plain_blocks(io.BytesIO(line + b"\n"))).decode().rstrip("\n"))
+    entry = parse_entry(b"".join(plain_blocks(io.BytesIO(line + b"\n").read)).decode().rstrip("\n"))
     assert (entry.time, entry.level) == (time, level)
     assert entry.message.endswith(message)
 
@@ -107,14 +107,14 @@ def test_console_messages_and_go_s_own_lines_become_entries() -> None:
         b"seelog internal error: open /var/log/amazon/ssm/errors.log: permission denied\n"
         b"#011status code: 400\n"
     )
-    lines = b"".join(plain_blocks(io.BytesIO(console), console=True)).split(b"\n")
+    lines = b"".join(plain_blocks(io.BytesIO(console).read, console=True)).split(b"\n")
     assert lines[0].startswith(b"2026-11-23 06:37:04 Failed to load")
     assert lines[1].startswith(b"0000-00-00 00:00:00 seelog internal error")
 
 
 def test_tabs_that_syslog_wrote_as_numbers() -> None:
     line = b"Nov 23 06:56:52 host amazon-ssm-agent[312]: #011status code: 400\n"
-    assert b"".join(plain_blocks(io.BytesIO(line), console=True)) == b"\tstatus code: 400\n"
+    assert b"".join(plain_blocks(io.BytesIO(line).read, console=True)) == b"\tstatus code: 400\n"
 
 
 def test_a_huge_entry_keeps_its_beginning_and_its_end() -> None:

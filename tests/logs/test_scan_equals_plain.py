@@ -121,5 +121,5 @@ def test_mutated_real_logs(log, dice: random.Random, wounds: int, block: int) ->
             lines = bytes(data).split(b"\n")
             dice.shuffle(lines)
             data = bytearray(b"\n".join(lines))
-    cleaned = b"".join(plain_blocks(io.BytesIO(bytes(data))))
+    cleaned = b"".join(plain_blocks(io.BytesIO(bytes(data)).read))
     same(cleaned, block)
