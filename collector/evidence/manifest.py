@@ -25,9 +25,18 @@ from collector.evidence.model import Manifest, ProbeResult
 _NOT_IN_JSON = {(ProbeResult, "output"), (Manifest, "digest")}
 
 
+
 def to_json(manifest: Manifest) -> bytes:
-    """The manifest as canonical JSON: the same manifest gives the same bytes."""
-    return json.dumps(_encode(manifest), indent=1).encode("ascii") + b"\n"
+    """The manifest as canonical JSON, a probe and a log a line: the same manifest gives the same bytes."""
+    # Laid out by hand: with ``indent`` json falls back to an encoder in Python, ten times as slow.
+    encode = json.JSONEncoder(default=_plain).encode
+    lines = []
+    for name in _fields(Manifest):
+        value = getattr(manifest, name)
+        is_list = isinstance(value, tuple) and value
+        text = "[\n  " + ",\n  ".join(map(encode, value)) + "\n ]" if is_list else encode(value)
+        lines.append(f" {encode(name)}: {text}")
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
 
 
 def from_json(data: bytes, where: str) -> Manifest:
@@ -69,22 +78,15 @@ def _load(data: bytes, where: str) -> dict[str, Any]:
     return document
 
 
-def _encode(value: object) -> object:
+def _plain(value: object) -> object:
+    """What ``json`` does not know by itself: our dataclasses and times."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, tuple):
-        return [_encode(item) for item in value]
-    if dataclasses.is_dataclass(value):
-        names = (
-            field.name for field in dataclasses.fields(value) if (type(value), field.name) not in _NOT_IN_JSON
-        )
-        encoded = {name: _encode(getattr(value, name)) for name in names}
-        if isinstance(value, ProbeResult):
-            encoded["bytes"] = len(value.output)
-        return encoded
-    return value
+    kind: type = type(value)
+    encoded = {name: getattr(value, name) for name in _fields(kind)}
+    if isinstance(value, ProbeResult):
+        encoded["bytes"] = len(value.output)
+    return encoded
 
 
 @cache

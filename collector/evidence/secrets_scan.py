@@ -63,9 +63,8 @@ def find_secrets(data: bytes) -> list[Span]:
 
 def mask_secrets(data: bytes) -> tuple[bytes, int]:
     """``data`` with its secrets masked, and how many there were."""
-    masker = Masker()
-    masked = masker.feed(data) + masker.finish()
-    return masked, masker.count
+    spans = find_secrets(data)
+    return _without(data, spans), len(spans)
 
 
 class Masker:
@@ -99,16 +98,21 @@ class Masker:
 
     def _mask(self, data: bytes, spans: list[Span]) -> bytes:
         self.settled += len(data)
-        if not spans:
-            return data
         self.count += len(spans)
-        pieces: list[bytes] = []
-        at = 0
-        for start, end in spans:
-            pieces += (data[at:start], _masked(data[start:end]))
-            at = end
-        pieces.append(data[at:])
-        return b"".join(pieces)
+        return _without(data, spans)
+
+
+def _without(data: bytes, spans: list[Span]) -> bytes:
+    """``data`` with those places masked."""
+    if not spans:
+        return data
+    pieces: list[bytes] = []
+    at = 0
+    for start, end in spans:
+        pieces += (data[at:start], _masked(data[start:end]))
+        at = end
+    pieces.append(data[at:])
+    return b"".join(pieces)
 
 
 def _masked(secret: bytes) -> bytes:

@@ -93,11 +93,13 @@ class EvidenceWriter:
     def probe(self, result: ProbeResult) -> None:
         """One probe has come to its end; its output is scanned for secrets and written."""
         output, redacted = mask_secrets(result.output)
+        if redacted or not result.sha256:
+            digest = hashlib.sha256(output).hexdigest()
+            result = replace(result, output=output, redacted=redacted, sha256=digest)
         if output:
             with self._guarded():
                 self._zip.add(self._member(f"probes/{result.probe}.txt"), output)
-        digest = hashlib.sha256(output).hexdigest()
-        self.probes.append(replace(result, output=output, redacted=redacted, sha256=digest))
+        self.probes.append(result)
 
     def log_begin(
         self,

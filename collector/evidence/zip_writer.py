@@ -128,11 +128,12 @@ class ZipWriter:
         self._file.seek(after)
 
     def add(self, name: str, plain: bytes) -> None:
-        """A whole member from its plain bytes."""
-        self.begin(name)
-        packer = raw_deflate()
-        self.write(packer.compress(plain) + packer.flush())
-        self.end(zlib.crc32(plain), len(plain))
+        """A whole member from its plain bytes, of which there are less than 4 GiB."""
+        packed = _packed(plain)
+        member = _Member(name.encode("utf-8", "replace"), self._file.tell(), self._date, self._time)
+        member.crc, member.packed, member.size = zlib.crc32(plain), len(packed), len(plain)
+        self._members.append(member)
+        self._file.write(member.local_header() + packed)
 
     def close(self) -> None:
         """Write the central directory; the file is then a whole zip.  The file itself stays open."""
@@ -151,6 +152,14 @@ class ZipWriter:
 def raw_deflate(level: int = 1) -> zlib._Compress:
     """A packer of raw deflate.  Level 1: logs shrink to a tenth already, and a sweep has many of them."""
     return zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+
+
+def _packed(plain: bytes) -> bytes:
+    """``plain`` as raw deflate, with a window no larger than itself: a full one takes longer to set up than
+    most outputs of probes take to pack."""
+    bits = min(max(len(plain).bit_length(), 9), zlib.MAX_WBITS)
+    packer = zlib.compressobj(1, zlib.DEFLATED, -bits, min(bits - 7, zlib.DEF_MEM_LEVEL))
+    return packer.compress(plain) + packer.flush()
 
 
 def raw_inflate() -> zlib._Decompress:

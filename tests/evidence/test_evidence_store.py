@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 from evidence_samples import LOG_LINE, deflate, send_log, small_manifest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.errors import EvidenceError
@@ -209,6 +209,7 @@ def test_names_that_a_hostile_host_repeats_or_twists_stay_apart(tmp_path: Path) 
     assert not any("\\" in member or ":" in member for member in members)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=120), max_size=30, unique=True))
 def test_file_names_are_safe_stable_and_never_meet(hosts: list[str]) -> None:
     names = [file_name(host) for host in hosts]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from evidence_samples import small_manifest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.errors import EvidenceError
@@ -33,6 +33,7 @@ manifests = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(manifests)
 def test_round_trip(manifest: Manifest) -> None:
     data = to_json(manifest)
@@ -45,6 +46,7 @@ scalars = st.none() | st.booleans() | st.integers() | st.text()
 json_values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 
 
+@settings(deadline=None)
 @given(json_values, st.data())
 def test_any_json_in_any_place_is_read_or_refused_in_one_line(value: object, data: st.DataObject) -> None:
     document = json.loads(to_json(small_manifest()))

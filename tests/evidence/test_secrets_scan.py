@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.evidence.secrets_scan import MAX_LINE, Masker, find_secrets, mask_secrets
@@ -77,6 +77,7 @@ def test_masked_text_holds_nothing_more_to_mask(kind: str) -> None:
     assert find_secrets(masked) == []
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([*(line for line, _ in SECRETS.values()), *HARMLESS]), max_size=12),
     st.data(),
@@ -97,6 +98,7 @@ def test_the_result_does_not_depend_on_where_the_stream_is_cut(
     assert masker.settled == len(whole)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_any_bytes_pass(data: bytes) -> None:
     masked, count = mask_secrets(data)

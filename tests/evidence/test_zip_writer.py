@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from evidence_samples import deflate
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.errors import EvidenceError
@@ -26,6 +26,7 @@ def unzip_agrees(path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), st.binary())
 )
@@ -69,6 +70,7 @@ def test_a_member_of_four_gibibytes_is_refused(tmp_path: Path) -> None:
             archive.end(0, 1 << 32)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600_000), st.binary(max_size=600_000))
 def test_dropping_the_front_of_a_member(
     tmp_path_factory: pytest.TempPathFactory, front: bytes, kept: bytes
