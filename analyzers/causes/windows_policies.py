@@ -14,7 +14,7 @@ from analyzers.diagnosis import Owner
 from analyzers.facts.endpoints import DnsState, Endpoint, EndpointState
 from analyzers.facts.windows.policies import NameRule, RootStore
 from analyzers.facts.windows.service import Event
-from analyzers.text import Message, say
+from analyzers.text import Message, Value, say
 
 _APPLOCKER_BLOCKED, _CODE_INTEGRITY_BLOCKED = 8004, 3077
 _OUT_OF_MEMORY = 2004
@@ -196,5 +196,8 @@ def worker_gone(case: Case) -> Iterator[Told]:
     folder = host.folder if host is not None else None
     if folder is None or not case.has(Change.WORKER) or "ssm-agent-worker.exe" in folder.programs:
         return
-    values = {"reason": say("the program is missing"), "path": r"C:\Program Files\Amazon\SSM\ssm-agent-worker.exe"}
+    values: dict[str, Value] = {
+        "reason": say("the program is missing"),
+        "path": r"C:\Program Files\Amazon\SSM\ssm-agent-worker.exe",
+    }
     yield Finding("worker-broken", CERTAIN, lines(folder.at), "missing", values=values)
