@@ -3,12 +3,15 @@
 A reference is ``env:NAME``, ``file:PATH``, ``cmd:COMMAND`` (run without a shell),
 ``keyring:SERVICE/USER`` or ``prompt``.  References compare, print and pickle as what they are: names.  A
 value that has no reference, typed at a prompt or written in an inventory, is a :class:`Literal`: it
-never prints, and it refuses to leave the process in a pickle.
+never prints, and it refuses to leave the process in a pickle.  Only ``for_child`` takes it along, through a
+pipe in memory, to a process of ours on this machine.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import pickle
 import shlex
 import subprocess
 import sys
@@ -16,7 +19,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from collector.errors import SecretError
 from collector.target import Secret
@@ -189,6 +192,33 @@ class PromptSecret(_Unspeakable):
 
     def __repr__(self) -> str:
         return f"PromptSecret({self.label!r})"
+
+
+def for_child(thing: object) -> bytes:
+    """``thing`` pickled with the secrets in it, for a pipe to a process of ours on this machine.
+
+    What was typed, or costs its owner a touch of a key, is had here, once for all processes; what can be
+    looked up there is sent as the reference that it is.
+
+    Raises:
+        SecretError: a secret that only this process can have cannot be had.
+    """
+    stream = io.BytesIO()
+    _WithSecrets(stream).dump(thing)
+    return stream.getvalue()
+
+
+class _WithSecrets(pickle.Pickler):
+    def reducer_override(self, thing: Any) -> Any:
+        """Secrets that refuse a plain pickle, as values."""
+        if isinstance(thing, Literal | PromptSecret):
+            return Literal, (thing.resolve(),)
+        if isinstance(thing, CommandSecret):
+            try:
+                return Literal, (thing.resolve(),)
+            except SecretError:
+                return NotImplemented  # it fails there just as it does here, as a failure of its host
+        return NotImplemented
 
 
 def parse_reference(text: str, label: str = "Password: ") -> Secret:

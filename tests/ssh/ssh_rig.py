@@ -187,7 +187,7 @@ def _start(folder: Path, lines: tuple[str, ...], host_keys: tuple[str, ...], key
                     "PasswordAuthentication no",
                     "KbdInteractiveAuthentication no",
                     "PrintMotd no",
-                    "MaxStartups 200",
+                    *([] if "MaxStartups" in "".join(lines) else ["MaxStartups 200"]),  # here the last wins
                 ]
             )
             + "\n"
