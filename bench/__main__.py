@@ -1,16 +1,99 @@
-"""``python -m bench``: all measurements."""
+"""``python -m bench``: measure, print, and keep the rows in ``build/bench.json``."""
 
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
-from bench import collect, logs, reports, winrm
+from bench import rig as rigs
+from bench import sweeps
+from bench.machine import machine
+from bench.plan import Plan, quick
+from bench.rig import Rig
+from bench.rows import Results, Row, told, unmeasured
+
+OnRig = Callable[[Rig, Plan], Iterator[Row]]
+ON_RIG: dict[str, OnRig] = {name: partial(sweeps.rows, name=name) for name in sweeps.GOALS}
 
 
 def main() -> int:
-    """Sweeps, logs, reports, WinRM.  A process that was started as a sweep's client is that and no more."""
-    failed = collect.main()
-    if "--client" in sys.argv:
-        return failed
-    return logs.main([]) or reports.main([]) or winrm.main([]) or failed
+    """Measure what the command line asks for; ends with 1 where one of our own rows has no number."""
+    arguments = _arguments()
+    if arguments.list:
+        print(*ON_RIG, sep="\n")
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the rig goes with us
+    problem = rigs.missing()
+    if not problem:
+        rigs.enter(sys.argv[1:])
+    plan = _plan(arguments)
+    if arguments.shell:
+        return _shell(arguments.shell, plan)
+    results, about = Results(), machine()
+    for rows in _measured(arguments.only or list(ON_RIG), plan, problem):
+        results.keep(rows, about)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="only these sections")
+    parser.add_argument("--list", action="store_true", help="print the names of the sections")
+    parser.add_argument("--runs", type=int, help="of each side of each row")
+    parser.add_argument("--hosts", type=int, help="of most rows")
+    parser.add_argument("--many", type=int, help="of the rows that are about many")
+    parser.add_argument("--quick", action="store_true", help="everything once, small: does it work?")
+    parser.add_argument(
+        "--shell", metavar="COMMAND", help="run COMMAND with --hosts hosts standing; $RIG and $OUT are set"
+    )
+    return parser.parse_args()
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    given = {name: value for name in ("runs", "hosts", "many") if (value := getattr(arguments, name))}
+    return quick(**given) if arguments.quick else Plan(**given)
+
+
+def _measured(names: Sequence[str], plan: Plan, problem: str) -> Iterator[list[Row]]:
+    """Section by section, each row printed as it comes."""
+    on_rig = [name for name in names if name in ON_RIG]
+    if problem:
+        yield [unmeasured(name, "", problem) for name in on_rig]
+    elif on_rig:
+        with _scratch() as folder, rigs.standing(Path(folder), plan.most_hosts, plan.log_bytes) as rig:
+            for name in on_rig:
+                yield _printed(name, ON_RIG[name](rig, plan))
+
+
+def _printed(name: str, rows: Iterator[Row]) -> list[Row]:
+    print(f"--- {name}", flush=True)
+    kept = []
+    for row in rows:
+        print(told(row), flush=True)
+        kept.append(row)
+    return kept
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """In memory where there is room: the disk is not what is measured."""
+    memory = Path("/dev/shm")
+    return tempfile.TemporaryDirectory(prefix="bench-", dir=memory if memory.is_dir() else None)
+
+
+def _shell(command: str, plan: Plan) -> int:
+    with _scratch() as folder, rigs.standing(Path(folder), plan.hosts, plan.log_bytes) as rig:
+        rig.listed(rig.hosts)
+        out = rig.folder / "out"
+        out.mkdir()
+        environment = {**os.environ, "RIG": folder, "OUT": str(out)}
+        return subprocess.run(["sh", "-c", command], env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from typing import BinaryIO
 from analyzers.logs import load_signatures, read_logs
 from analyzers.logs.grammar import parse_entry
 from analyzers.logs.signatures import Signature
-from bench.collect import RESULTS
+from bench.rows import RESULTS
 from collector.evidence import Evidence, LogFile, LogPart
 from collector.evidence.memory import MemoryEvidence, evidence_of
 
