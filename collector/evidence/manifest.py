@@ -25,7 +25,6 @@ from collector.evidence.model import Manifest, ProbeResult
 _NOT_IN_JSON = {(ProbeResult, "output"), (Manifest, "digest")}
 
 
-
 def to_json(manifest: Manifest) -> bytes:
     """The manifest as canonical JSON, a probe and a log a line: the same manifest gives the same bytes."""
     # Laid out by hand: with ``indent`` json falls back to an encoder in Python, ten times as slow.
