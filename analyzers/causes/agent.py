@@ -114,7 +114,14 @@ def wrong_user(case: Case) -> Iterator[Told]:
             *(p.at for p in others[:1]),
             *(s.at for s in settings[:1]),
         )
-        yield Finding("agent-wrong-user", CERTAIN, (*cited, *logged), values={"user": name})
+        sentence = (
+            say("The agent's service runs as {user}; on Windows it needs LocalSystem.", user=name)
+            if case.windows
+            else None
+        )
+        yield Finding(
+            "agent-wrong-user", CERTAIN, (*cited, *logged), sentence=sentence, values={"user": name}
+        )
 
 
 @rule("worker-broken", "files")

@@ -15,13 +15,19 @@ from analyzers.facts.imds import ImdsState
 from analyzers.logs.model import Leg, Sighting
 from analyzers.text import Value, say
 
-PATH = "/etc/amazon/ssm/amazon-ssm-agent.json"
+_PATH = "/etc/amazon/ssm/amazon-ssm-agent.json"
+_WINDOWS_PATH = r"C:\Program Files\Amazon\SSM\amazon-ssm-agent.json"
 
 _ENDPOINT = re.compile(
     r"(?:ssm|ssmmessages|ec2messages)(?P<fips>-fips)?\.(?P<region>[a-z0-9-]+)"
     r"\.(?:amazonaws\.com(?:\.cn)?|api\.aws|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov|amazonaws\.eu)"
 )
 """What the agent makes of a region by itself; any other name can only stand in its configuration."""
+
+
+def path_of(case: Case) -> str:
+    """Where the agent's configuration is."""
+    return _WINDOWS_PATH if case.windows else _PATH
 
 
 @rule("config-corrupt", "agent_config")
@@ -31,7 +37,7 @@ def corrupt(case: Case) -> Iterator[Told]:
     if config is None or not config.error or case.connected:
         return
     logged = shares(case.logs.supporting("config-corrupt"))
-    values = {"path": PATH, "reason": config.error}
+    values = {"path": path_of(case), "reason": config.error}
     yield Finding(
         "config-corrupt", CERTAIN if logged else LIKELY, (*lines(config.error_at), *logged), values=values
     )
@@ -44,7 +50,10 @@ def corrupt_by_log(case: Case) -> Iterator[Told]:
         if case.connected:
             yield Exclusion("config-corrupt", say("The agent fell back to its defaults and is connected."))
         else:
-            values = {"path": PATH, "reason": sighting.capture("reason") or say("it is not valid JSON")}
+            values = {
+                "path": path_of(case),
+                "reason": sighting.capture("reason") or say("it is not valid JSON"),
+            }
             yield Finding(
                 "config-corrupt", CERTAIN, (share(sighting),), values=values, since=sighting.first.time
             )
@@ -64,7 +73,11 @@ def other_region(case: Case) -> Iterator[Told]:
     if not REGION.fullmatch(setting.value) or (
         real is not None and setting.value != real and not case.hybrid
     ):
-        values: dict[str, Value] = {"path": PATH, "setting": say("the region"), "value": setting.value}
+        values: dict[str, Value] = {
+            "path": path_of(case),
+            "setting": say("the region"),
+            "value": setting.value,
+        }
         yield Finding(
             "config-override", CERTAIN, (*lines(setting.at), *_asked(case)), "region", values=values
         )
@@ -93,7 +106,7 @@ def strange_names(case: Case) -> Iterator[Told]:
         else:
             continue
         sure = CERTAIN if scope == "region" or sighting.signature.startswith("dns.") else LIKELY
-        values: dict[str, Value] = {"path": PATH, "setting": setting, "value": value, "host": name}
+        values: dict[str, Value] = {"path": path_of(case), "setting": setting, "value": value, "host": name}
         yield Finding(
             "config-override", sure, (share(sighting),), scope, values=values, since=sighting.first.time
         )
@@ -125,7 +138,7 @@ def other_endpoint(case: Case) -> Iterator[Told]:
         named = [s for s in case.failures(Leg.ENDPOINT) if _name(s) and _name(s) in setting.value.lower()]
         if (dead and not case.connected) or named:
             values: dict[str, Value] = {
-                "path": PATH,
+                "path": path_of(case),
                 "setting": say("the endpoint of {service}", service=service),
                 "value": setting.value,
                 "host": setting.value,
@@ -145,7 +158,7 @@ def other_identity(case: Case) -> Iterator[Told]:
     wanted = "EC2" if case.imds is not None and case.imds.state is ImdsState.OK else None
     if order and wanted and not any(wanted.lower() in s.value.lower() for s in order):
         values: dict[str, Value] = {
-            "path": PATH,
+            "path": path_of(case),
             "setting": say("the order of identities"),
             "value": ", ".join(s.value for s in order),
         }

@@ -103,7 +103,7 @@ def somebody_else(case: Case) -> Iterator[Told]:
             found = _stray(case)
             values: dict[str, Value] = {
                 "what": say("the keys of {user}", user=user or role or arn),
-                "path": found.path if found else "/root/.aws/credentials",
+                "path": found.path if found else _usual_place(case),
             }
             scope = _scope(found) if found else None
             yield Finding(
@@ -143,6 +143,13 @@ def refused_keys(case: Case) -> Iterator[Told]:
         yield Finding(
             "stray-credentials", sure, cited, _scope(found), values={"what": what, "path": found.path}
         )
+
+
+def _usual_place(case: Case) -> str:
+    """Where the agent's account would have keys of its own."""
+    if case.windows:
+        return r"C:\Windows\System32\config\systemprofile\.aws\credentials"
+    return "/root/.aws/credentials"
 
 
 def _stray(case: Case) -> StrayCredentials | None:

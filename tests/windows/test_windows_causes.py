@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -265,7 +266,12 @@ def sick(slug: str) -> WindowsPersona:
 def test_it_is_diagnosed_right(slug: str) -> None:
     found = diagnose(collected(sick(slug)), now=NOW)
     assert told(found) == [slug]
-    assert found.causes[0].evidence
+    cause = found.causes[0]
+    assert cause.evidence
+    said = [str(cause.sentence), *(line for step in (*cause.remedy, *cause.verify) for line in step.lines)]
+    assert not [
+        text for text in said if re.search(r"\bsudo\b|systemctl|/etc/|/root/|/var/|/usr/|\broot\b", text)
+    ]
 
 
 # Near misses ---------------------------------------------------------------------------------------------
