@@ -7,7 +7,7 @@ PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3, \
 ARGS ?=
 CORPUS ?= tests/corpus
 
-.PHONY: help demo test lint format types bench score golden screenshots system clean
+.PHONY: help demo test lint format types bench score messages golden screenshots system clean
 
 help:  ## show what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -33,6 +33,9 @@ bench: $(VENV)/.test  ## measure; writes build/bench.json
 
 score: $(VENV)/.base  ## how often the diagnosis is right (CORPUS=DIR)
 	$(BIN)/python -m lab.score $(CORPUS)
+
+messages: $(VENV)/.test  ## bring the catalogues of translations up to date, and say what is untranslated
+	PYTHONPATH=tests/locale $(BIN)/python tests/locale/catalogues.py
 
 golden: $(VENV)/.test  ## renew the pages that the tests compare with, once you like what changed
 	PYTHONPATH=. $(BIN)/python tests/reports/demo_pages.py

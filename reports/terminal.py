@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
+from unicodedata import east_asian_width
 
 from analyzers.diagnosis import Verdict
 from reports.base import HostReport, SweepInfo
@@ -36,7 +37,7 @@ class TerminalReporter:
         self._entries: list[Entry] = []
 
     def add(self, host: HostReport) -> None:
-        self._entries.append(entry_of(host.diagnosis, host.evidence))
+        self._entries.append(entry_of(host.diagnosis, host.provenance, muted=host.muted))
 
     def finish(self) -> None:
         print_summary(self._entries, self._stream, lang=self._lang)
@@ -66,15 +67,17 @@ def print_summary(entries: Sequence[Entry], stream: TextIO, *, lang: str = "en")
 def counts(entries: Sequence[Entry], translate: Translator) -> str:
     """``3 broken, 1 not settled, 20 healthy``, in the reports' words."""
     found = by_verdict(entries)
-    parts = [f"{n:,} {translate.say(VERDICTS[verdict])}" for verdict, n in found.items()]
-    return ", ".join(parts) or translate.text("No hosts")
+    t = translate.gettext
+    told = (t("{n} {verdict}", n=f"{n:,}", verdict=translate.say(VERDICTS[v])) for v, n in found.items())
+    return ", ".join(told) or t("No hosts")
 
 
 def _cells(entry: Entry, translate: Translator) -> tuple[str, ...]:
     more = f" +{entry.more_causes}" if entry.more_causes else ""
+    verdict = translate.say(VERDICTS[entry.verdict])
     return (
         entry.name,
-        translate.say(VERDICTS[entry.verdict]),
+        translate.gettext("{verdict}, muted", verdict=verdict) if entry.muted else verdict,
         one_line(entry.label) + more or "-",
         translate.say(OWNERS[entry.owner]) if entry.owner else "-",
         one_line(translate.say(entry.headline), 300),
@@ -82,8 +85,8 @@ def _cells(entry: Entry, translate: Translator) -> tuple[str, ...]:
 
 
 def _heads(translate: Translator) -> tuple[str, ...]:
-    heads = ("Host", "Verdict", "Cause", "Who can mend it", "In a sentence")
-    return tuple(translate.text(head) for head in heads)
+    t = translate.gettext
+    return t("Host"), t("Verdict"), t("Cause"), t("Who can mend it"), t("In a sentence")
 
 
 def _print_columns(entries: Sequence[Entry], stream: TextIO, translate: Translator) -> None:
@@ -91,10 +94,15 @@ def _print_columns(entries: Sequence[Entry], stream: TextIO, translate: Translat
     if not rows:
         return
     rows.insert(0, tuple(head.upper() for head in _heads(translate)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+        line = "  ".join(t + " " * (width - _width(t)) for t, width in zip(row, widths, strict=True))
         stream.write(line.rstrip().encode("utf-8", "backslashreplace").decode() + "\n")
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal: letters of East Asia take two."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def _print_table(entries: Sequence[Entry], stream: TextIO, translate: Translator) -> None:
@@ -106,7 +114,7 @@ def _print_table(entries: Sequence[Entry], stream: TextIO, translate: Translator
         console.print(_table(entries[:MOST], translate, narrow=width < 100))
     if len(entries) > MOST:
         left = len(entries) - MOST
-        console.print(translate.plural("{n} more host", "{n} more hosts", left), markup=False)
+        console.print(translate.ngettext("{n} more host", "{n} more hosts", left), markup=False)
 
 
 def _table(entries: Sequence[Entry], translate: Translator, *, narrow: bool) -> Table:
