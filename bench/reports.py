@@ -19,14 +19,14 @@ from pathlib import Path
 
 from analyzers.diagnose import diagnose
 from analyzers.diagnosis import Diagnosis
-from bench.collect import RESULTS
-from collector.evidence import Evidence
+from bench.rows import RESULTS
 from lab.corpus import load_case
 from lab.demo import PERSONAS
 from reports.base import HostReport, SweepInfo
 from reports.entry import entry_of
 from reports.html import HtmlReporter, render_host
 from reports.index import render_index
+from reports.provenance import Provenance, provenance
 
 HOST = "batch-01"
 HOSTS, INDEXED = 1_000, 10_000
@@ -85,9 +85,9 @@ def _rows() -> Iterator[ReportRow | ReportMemoryRow]:
     yield from _measured_sweep()
 
 
-def _host() -> tuple[Diagnosis, Evidence]:
+def _host() -> tuple[Diagnosis, Provenance]:
     evidence = load_case(PERSONAS / HOST)
-    return diagnose(evidence), evidence
+    return diagnose(evidence), provenance(evidence)
 
 
 def _stuffed(diagnosis: Diagnosis) -> Diagnosis:
@@ -128,7 +128,7 @@ def _sweep(folder: Path) -> tuple[float, float, float]:
     reporter.add(HostReport("first", diagnosis, evidence))
     before, began = _peak(), time.process_time()
     for n in range(HOSTS - 1):
-        reporter.add(HostReport(f"web-{n}", diagnosis, evidence, f"evidence/web-{n}.zip"))
+        reporter.add(HostReport(f"web-{n}", diagnosis, evidence))
     reporter.finish()
     return time.process_time() - began, _peak(), before
 

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
-from analyzers.diagnosis import Diagnosis
-from collector.evidence import Evidence
+from analyzers.diagnosis import Diagnosis, RootCause
+from reports.provenance import Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Muted:
+    """A cause that somebody knows of: it is told, and does not count."""
+
+    slug: str
+    reason: str
+    """In the words of who muted it."""
+    until: date | None = None
+    """The last day; for good where there is none."""
+
+
+def muted_by(muted: tuple[Muted, ...], cause: RootCause) -> Muted | None:
+    """What mutes this cause."""
+    return next((one for one in muted if one.slug == cause.slug), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +33,9 @@ class HostReport:
     stem: str
     """Name for its files, already made safe: no separator, no leading dot."""
     diagnosis: Diagnosis
-    evidence: Evidence
-    evidence_path: str = ""
-    """Where a reader finds the evidence file; shown, never opened."""
+    provenance: Provenance
+    muted: tuple[Muted, ...] = ()
+    """One for each cause of the diagnosis that is muted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Frozen dataclasses to JSON values and back, by their type hints.
 
-A moment is ISO 8601, a span is seconds, a ``Message`` carries its English text beside its parts so that a
-reader of the JSON needs no catalogue.  What does not fit is an error that names the place.
+A moment or a day is ISO 8601, a span is seconds, a ``Message`` carries its English text beside its parts so
+that a reader of the JSON needs no catalogue.  What does not fit is an error that names the place.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -25,12 +25,12 @@ def encode(value: object) -> Json:
     """The JSON value of a dataclass of the contracts, or of anything in one."""
     match value:
         case Message():
-            return {"text": str(value), "template": value.template, "values": dict(value.values)}
+            return {"text": str(value), "template": value.template, "values": encode(value.values)}
         case Enum():
             return str(value.value)
         case None | bool() | int() | float() | str():
             return value
-        case datetime():
+        case date():  # a moment is one too
             return value.isoformat()
         case timedelta():
             return value.total_seconds()
@@ -56,8 +56,11 @@ def decode(kind: type[T], value: object, where: str = "") -> T:
 def _decode(kind: Any, value: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        inner = next(argument for argument in arguments if argument is not type(None))
-        return None if value is None else _decode(inner, value, where)
+        inner = [argument for argument in arguments if argument is not type(None)]
+        fits = (
+            inner[-1] if isinstance(value, dict) else inner[0]
+        )  # words of a message: text, or a message too
+        return None if value is None else _decode(fits, value, where)
     if origin is tuple:
         items = _expect(list, value, where)
         return tuple(_decode(arguments[0], item, f"{where}[{n}]") for n, item in enumerate(items))
@@ -75,6 +78,8 @@ def _decode_plain(kind: Any, value: Any, where: str) -> Any:
             return kind(value)
         if kind is datetime:
             return datetime.fromisoformat(_expect(str, value, where))
+        if kind is date:
+            return date.fromisoformat(_expect(str, value, where))
         if kind is timedelta:
             return timedelta(seconds=_expect((int, float), value, where))
     except (ValueError, OverflowError) as error:

@@ -28,6 +28,7 @@ COLUMNS = (
     "since",
     "more_causes",
     "sentence",
+    "muted",
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "|", "%")
 
@@ -41,7 +42,7 @@ class CsvReporter:
         self._row(COLUMNS)
 
     def add(self, host: HostReport) -> None:
-        entry = entry_of(host.diagnosis, host.evidence)
+        entry = entry_of(host.diagnosis, host.provenance, muted=host.muted)
         not_reached = entry.verdict is Verdict.NOT_REACHED and entry.failure
         self._row(
             (
@@ -60,6 +61,7 @@ class CsvReporter:
                 entry.since.isoformat() if entry.since else "",
                 str(entry.more_causes),
                 self._translate.say(entry.headline),
+                entry.muted,
             )
         )
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from analyzers.diagnosis import Citation
 from analyzers.text import Message
-from collector.evidence import Evidence
 from reports.clean import Clean, clean
+from reports.provenance import Provenance
 
 _LONGEST = 50_000
 """Characters of one citation that are looked through for its mark."""
@@ -39,22 +39,23 @@ class Excerpt:
     after: Clean
     more_lines: int
     note: Message | None
+    probe: str
+    """Which gave it; empty where it is of a log."""
     how: str
     """Which tool gave it, of a probe's output."""
     whom: str
     """The user that read it."""
 
 
-def excerpts(citations: Sequence[Citation], evidence: Evidence, caps: Caps) -> list[Excerpt]:
+def excerpts(citations: Sequence[Citation], provenance: Provenance, caps: Caps) -> list[Excerpt]:
     """As many of ``citations`` as the caps allow, the first ones first."""
-    return [_excerpt(citation, evidence, caps) for citation in citations[: caps.citations]]
+    return [_excerpt(citation, provenance, caps) for citation in citations[: caps.citations]]
 
 
-def _excerpt(citation: Citation, evidence: Evidence, caps: Caps) -> Excerpt:
+def _excerpt(citation: Citation, provenance: Provenance, caps: Caps) -> Excerpt:
     text, more_lines = _window(citation, caps)
     before, marked, after = _split(text, clean(citation.mark, caps.chars))
-    probe = citation.source.removeprefix("probes/").removesuffix(".txt")
-    how = evidence.probe(probe).via if citation.source.startswith("probes/") else ""
+    probe = _probe(citation.source)
     return Excerpt(
         source=citation.source,
         line=citation.line,
@@ -64,9 +65,14 @@ def _excerpt(citation: Citation, evidence: Evidence, caps: Caps) -> Excerpt:
         after=after,
         more_lines=more_lines,
         note=citation.note,
-        how=how,
-        whom=evidence.manifest.ran_as,
+        probe=probe,
+        how=provenance.via(probe) if probe else "",
+        whom=provenance.ran_as,
     )
+
+
+def _probe(source: str) -> str:
+    return source.removeprefix("probes/").removesuffix(".txt") if source.startswith("probes/") else ""
 
 
 def _window(citation: Citation, caps: Caps) -> tuple[str, int]:

@@ -7,19 +7,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from analyzers.diagnosis import Citation, Diagnosis, Excluded, Owner, RootCause, Step, Verdict
+from analyzers.diagnosis import (
+    Citation,
+    Diagnosis,
+    Excluded,
+    Opinion,
+    Owner,
+    RootCause,
+    Step,
+    Unseen,
+    Verdict,
+)
 from analyzers.text import say
-from collector.evidence import Evidence, Status
+from collector.evidence import Status
 from collector.target import HostKeyChecking
-from reports.base import HostReport, SweepInfo
+from reports.base import HostReport, Muted, SweepInfo, muted_by
 from reports.entry import Entry, entry_of
 from reports.excerpts import Caps, Excerpt, excerpts
 from reports.files import file_in, write_file
 from reports.index import render_index
 from reports.page import render_page
 from reports.picture import draw
+from reports.provenance import Provenance
 from reports.timeline import timeline
-from reports.times import between
+from reports.times import between, sortable
 
 LIMIT = 500_000
 """Bytes of one page, at most."""
@@ -33,72 +44,87 @@ _CAPS = (
 
 def render_host(
     diagnosis: Diagnosis,
-    evidence: Evidence,
+    provenance: Provenance,
     *,
     lang: str = "en",
-    evidence_path: str = "",
     index: str = "",
+    muted: tuple[Muted, ...] = (),
 ) -> str:
     """The page of one host.
 
     Args:
         diagnosis: what to show.
-        evidence: what it was drawn from, for the coverage, the connection and the excerpts' sources.
+        provenance: how its evidence was obtained; the evidence file is named, never linked.
         lang: the language, see ``reports.i18n.languages``.
-        evidence_path: where the reader finds the whole evidence; it is named, never linked.
         index: link to the sweep's index, relative; empty: none.
+        muted: which of its causes somebody knows of.
 
     Raises:
         UsageError: there is no such language.
     """
     page = ""
     for caps in _CAPS:
-        page = _render(diagnosis, evidence, caps, lang, evidence_path, index)
+        page = _render(diagnosis, provenance, caps, lang, index, muted)
         if len(page.encode("utf-8", "replace")) <= LIMIT:
             break
     return page
 
 
 def _render(
-    diagnosis: Diagnosis, evidence: Evidence, caps: Caps, lang: str, evidence_path: str, index: str
+    diagnosis: Diagnosis,
+    provenance: Provenance,
+    caps: Caps,
+    lang: str,
+    index: str,
+    muted: tuple[Muted, ...],
 ) -> str:
-    manifest = evidence.manifest
-    collected = manifest.clock.finished if manifest.clock else None
+    collected = provenance.clock.finished if provenance.clock else None
     first = diagnosis.causes[0] if diagnosis.causes else None
 
     def cite(citations: Sequence[Citation]) -> list[Excerpt]:
-        return excerpts(citations, evidence, caps)
+        return excerpts(citations, provenance, caps)
 
     return render_page(
         "host.j2",
         lang,
         d=diagnosis,
-        m=manifest,
+        m=provenance,
         caps=caps,
         cite=cite,
         first=first,
-        next_step=_next_step(diagnosis, evidence, first),
+        next_step=_next_step(diagnosis, provenance, first),
         picture=draw(diagnosis.subject.name, diagnosis.path) if _is_seen(diagnosis) else None,
-        timeline=timeline(diagnosis, evidence, caps.items * 2),
+        timeline=timeline(diagnosis, provenance, caps.items * 2),
         excluded=_alike(diagnosis.excluded),
         collected=collected,
         lasting=between(first.since if first else None, collected),
-        not_read=[result for result in manifest.probes if result.status is not Status.OK],
-        unchecked=_is_unchecked(evidence),
+        not_read=[told for told in provenance.probes if told.status is not Status.OK],
+        unseen=_same_reason(diagnosis.unseen),
+        opinions=_same_words(diagnosis.second_opinion),
+        unchecked=_is_unchecked(provenance),
+        mutes={cause.slug: muted_by(muted, cause) for cause in diagnosis.causes},
         zoneless=any(event.first.tzinfo is None for event in diagnosis.timeline),
-        evidence_path=evidence_path,
+        worked=_last_good(diagnosis, first),
         index=index,
     )
 
 
-def _next_step(diagnosis: Diagnosis, evidence: Evidence, first: RootCause | None) -> Step | None:
+def _next_step(diagnosis: Diagnosis, provenance: Provenance, first: RootCause | None) -> Step | None:
     """The one thing to do now: mend, look, or get in."""
     if first and first.remedy:
         return first.remedy[0]
-    failure = evidence.manifest.failure
+    failure = provenance.failure
     if diagnosis.verdict is Verdict.NOT_REACHED and failure:
         return Step(say("To try: {advice}", advice=failure.try_next), where=Owner.OPERATOR)
     return diagnosis.next_look
+
+
+def _last_good(diagnosis: Diagnosis, first: RootCause | None) -> datetime | None:
+    """Where it tells something: an agent that half works did so after the outage began, too."""
+    worked = diagnosis.last_good
+    if worked is None or first is None or first.since is None:
+        return worked
+    return worked if sortable(worked) <= sortable(first.since) else None
 
 
 def _alike(excluded: Sequence[Excluded]) -> list[list[Excluded]]:
@@ -109,13 +135,31 @@ def _alike(excluded: Sequence[Excluded]) -> list[list[Excluded]]:
     return list(groups.values())
 
 
+def _same_reason(unseen: Sequence[Unseen]) -> list[list[Unseen]]:
+    """What the same reason kept from being seen, together."""
+    groups: dict[tuple[Status, str], list[Unseen]] = {}
+    for one in unseen:
+        groups.setdefault((one.status, one.why), []).append(one)
+    return list(groups.values())
+
+
+def _same_words(opinions: Sequence[Opinion]) -> list[list[Opinion]]:
+    """Checks of which the same is said, together; those that failed first, those not made last."""
+    groups: dict[tuple[str, str, str], list[Opinion]] = {}
+    for one in opinions:
+        groups.setdefault((one.status, one.note, str(one.comment)), []).append(one)
+    order = ["Failed", "", "Success", "Skipped"]
+    rank = {status: order.index(status) if status in order else 1 for status, *_ in groups}
+    return [groups[words] for words in sorted(groups, key=lambda words: rank[words[0]])]
+
+
 def _is_seen(diagnosis: Diagnosis) -> bool:
     """Whether anything of the path is known: a picture of question marks tells nothing."""
     return any(hop.state in ("ok", "failed") for hop in diagnosis.path)
 
 
-def _is_unchecked(evidence: Evidence) -> bool:
-    connection = evidence.manifest.connection
+def _is_unchecked(provenance: Provenance) -> bool:
+    connection = provenance.connection
     return connection is not None and connection.host_key_checking is HostKeyChecking.OFF
 
 
@@ -131,14 +175,16 @@ class HtmlReporter:
     def add(self, host: HostReport) -> None:
         page = render_host(
             host.diagnosis,
-            host.evidence,
+            host.provenance,
             lang=self._sweep.lang,
-            evidence_path=host.evidence_path,
             index="../index.html",
+            muted=host.muted,
         )
         path = file_in(self._folder / "hosts", host.stem, ".html")
         write_file(path, page)
-        self._entries.append(entry_of(host.diagnosis, host.evidence, f"hosts/{quote(path.name)}"))
+        self._entries.append(
+            entry_of(host.diagnosis, host.provenance, f"hosts/{quote(path.name)}", host.muted)
+        )
         self._rules = host.diagnosis.rules or self._rules
 
     def finish(self) -> None:

@@ -40,6 +40,7 @@ def render_index(
         counts=by_cause(entries),
         owners=by_owner(entries),
         traits=in_common(entries),
+        muted=sum(bool(entry.muted) for entry in entries),
         tool=tool,
         rules=rules,
         finished=finished,

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analyzers.diagnosis import SCHEMA, Diagnosis
 from collector.errors import EvidenceError
-from collector.evidence import Evidence
-from reports.base import HostReport, SweepInfo
+from reports.base import HostReport, Muted, SweepInfo
 from reports.codec import decode, encode
 from reports.files import Sink, file_in, write_file
+from reports.provenance import Provenance
 
 
-def to_json(diagnosis: Diagnosis, evidence: Evidence, evidence_path: str = "") -> dict[str, Any]:
-    """The JSON document of one host: the diagnosis, and how its evidence was obtained."""
+def to_json(diagnosis: Diagnosis, provenance: Provenance, muted: Sequence[Muted] = ()) -> dict[str, Any]:
+    """The JSON document of one host: the diagnosis, how its evidence was obtained, and what is muted."""
     document = encode(diagnosis)
     assert isinstance(document, dict)  # noqa: S101 - a dataclass encodes as an object
-    manifest = evidence.manifest
-    return {
-        "schema": SCHEMA,
-        **document,
-        "evidence": {
-            "tool": manifest.tool,
-            "origin": manifest.origin,
-            "file": evidence_path,
-            "sha256": manifest.digest,
-            "clock": encode(manifest.clock),
-            "connection": encode(manifest.connection),
-            "failure": encode(manifest.failure),
-            "ran_as": manifest.ran_as,
-            "privilege": manifest.privilege,
-        },
-    }
+    return {"schema": SCHEMA, **document, "muted": encode(list(muted)), "evidence": encode(provenance)}
 
 
 def dump_json(document: dict[str, Any], *, indent: int | None = 2) -> str:
@@ -42,8 +29,17 @@ def dump_json(document: dict[str, Any], *, indent: int | None = 2) -> str:
     return text.replace("<", "\\u003c").replace("\x7f", "\\u007f")
 
 
-def load_diagnosis(text: str | bytes, name: str) -> Diagnosis:
-    """Read a ``diagnosis.json`` back.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a ``diagnosis.json`` holds of one host.  An older one may lack all but the diagnosis."""
+
+    diagnosis: Diagnosis
+    provenance: Provenance
+    muted: tuple[Muted, ...] = ()
+
+
+def load_host(text: str | bytes, name: str) -> Told:
+    """Read the document of one host back.
 
     Args:
         text: the document.
@@ -63,7 +59,11 @@ def load_diagnosis(text: str | bytes, name: str) -> Diagnosis:
             f"{name}: diagnosis of schema {schema!r:.20}, {known}; analyze the evidence again"
         )
     try:
-        return decode(Diagnosis, document)
+        return Told(
+            decode(Diagnosis, document),
+            decode(Provenance, document.get("evidence", {}), "evidence"),
+            decode(tuple[Muted, ...], document.get("muted", []), "muted"),
+        )
     except ValueError as error:
         raise EvidenceError(f"{name}: not a diagnosis: {error}; analyze the evidence again") from error
 
@@ -77,7 +77,7 @@ class JsonReporter:
         sink.write(f'{{"schema": {SCHEMA}, "tool": {json.dumps(sweep.tool)}, "hosts": [')
 
     def add(self, host: HostReport) -> None:
-        document = to_json(host.diagnosis, host.evidence, host.evidence_path)
+        document = to_json(host.diagnosis, host.provenance, host.muted)
         self._sink.write(self._separator + dump_json(document))
         self._separator = ",\n"
 
@@ -96,7 +96,7 @@ class NdjsonReporter:
         self._sink = sink
 
     def add(self, host: HostReport) -> None:
-        document = to_json(host.diagnosis, host.evidence, host.evidence_path)
+        document = to_json(host.diagnosis, host.provenance, host.muted)
         self._sink.write(dump_json(document, indent=None) + "\n")
 
     def finish(self) -> None:
@@ -113,7 +113,7 @@ class JsonFolderReporter:
         self._folder = folder
 
     def add(self, host: HostReport) -> None:
-        document = to_json(host.diagnosis, host.evidence, host.evidence_path)
+        document = to_json(host.diagnosis, host.provenance, host.muted)
         write_file(file_in(self._folder, host.stem, ".json"), dump_json(document) + "\n")
 
     def finish(self) -> None:

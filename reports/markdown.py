@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from analyzers.diagnosis import Citation, Diagnosis, RootCause, Step, Unseen
-from analyzers.text import Message
-from collector.evidence import Evidence
-from reports.base import HostReport, SweepInfo
-from reports.clean import clean, one_line
+from collector.evidence import Status
+from reports.base import HostReport, Muted, SweepInfo, muted_by
+from reports.clean import clean
 from reports.entry import Entry, by_cause, entry_of, worst_first
 from reports.files import Sink
 from reports.i18n import Translator, translator
+from reports.markdown_tables import checks
+from reports.markdown_text import CHARS, cell, code, fenced, sentence
+from reports.provenance import Provenance
 from reports.times import utc_text
 from reports.words import CONFIDENCES, OWNERS, VERDICTS, WHERE
 
-_CITATIONS, _CHARS = 3, 600
+_CITATIONS = 3
 _DETAILED = 50
 """Hosts told one by one; further ones stand in the table alone."""
-
-
-_CODE_WITH_GAP = re.compile(r"`([^`{]*\{[^`]*)`")
-"""Our own code span around a gap: what fills the gap brings a span of its own."""
-
-
-def code(text: str) -> str:
-    """A code span that the text cannot leave."""
-    shown = one_line(text, _CHARS)
-    fence = "`" * (_longest_run(shown) + 1)
-    pad = " " if not shown or shown[0] in "` " or shown[-1] in "` " else ""
-    return f"{fence}{pad}{shown}{pad}{fence}"
-
-
-def cell(text: str) -> str:
-    """A code span inside a table, where a bar would end the cell even in code."""
-    return code(text).replace("|", "\\|")
-
-
-def fenced(text: str) -> str:
-    """A code block that the text cannot leave."""
-    fence = "`" * max(3, _longest_run(text) + 1)
-    return f"{fence}text\n{text}\n{fence}"
-
-
-def _longest_run(text: str) -> int:
-    return max((len(run) for run in re.findall("`+", text)), default=0)
-
-
-def sentence(message: Message, translate: Translator) -> str:
-    """A message whose values cannot be taken for markup, links or mentions."""
-    values = {name: code(value) for name, value in message.values.items()}
-    template = _CODE_WITH_GAP.sub(r"\1", translate.template(message))
-    return Message(message.template, values).render(template)
 
 
 class Ticket:
@@ -71,11 +38,11 @@ class Ticket:
         self._first = self._first or host
         self._entries.append(entry)
         if host.diagnosis.causes and len(self._details) < _DETAILED:
-            self._details.append(render_markdown(host.diagnosis, host.evidence, lang=self._translate.lang))
+            self._details.append(_whole(host, self._translate))
 
     def render(self) -> str:
         if self._first and len(self._entries) == 1:
-            return render_markdown(self._first.diagnosis, self._first.evidence, lang=self._translate.lang)
+            return _whole(self._first, self._translate)
         return "\n---\n\n".join((summary(self._entries, self._translate), *self._details))
 
 
@@ -87,7 +54,7 @@ class MarkdownReporter:
         self._ticket = Ticket(sweep.lang)
 
     def add(self, host: HostReport) -> None:
-        self._ticket.add(entry_of(host.diagnosis, host.evidence), host)
+        self._ticket.add(entry_of(host.diagnosis, host.provenance, muted=host.muted), host)
 
     def finish(self) -> None:
         self._sink.write(self._ticket.render())
@@ -99,9 +66,9 @@ class MarkdownReporter:
 
 def summary(entries: Sequence[Entry], translate: Translator) -> str:
     """Counts by cause, and a table of the hosts, worst first."""
-    t = translate.text
+    t = translate.gettext
     lines = [
-        f"# {translate.plural('{n} host', '{n} hosts', len(entries))}",
+        f"# {translate.ngettext('{n} host', '{n} hosts', len(entries))}",
         "",
         f"| {t('Cause')} | {t('Who can mend it')} | {t('Hosts')} |",
         "|---|---|---:|",
@@ -118,11 +85,19 @@ def summary(entries: Sequence[Entry], translate: Translator) -> str:
     for entry in worst_first(entries):
         cause = cell(entry.label) if entry.label else ""
         since = utc_text(entry.since) if entry.since else ""
-        lines.append(f"| {cell(entry.name)} | {translate.say(VERDICTS[entry.verdict])} | {cause} | {since} |")
+        verdict = translate.say(VERDICTS[entry.verdict])
+        verdict = t("{verdict}, muted", verdict=verdict) if entry.muted else verdict
+        lines.append(f"| {cell(entry.name)} | {verdict} | {cause} | {since} |")
     return "\n".join(lines) + "\n"
 
 
-def render_markdown(diagnosis: Diagnosis, evidence: Evidence, *, lang: str = "en") -> str:
+def _whole(host: HostReport, translate: Translator) -> str:
+    return render_markdown(host.diagnosis, host.provenance, lang=translate.lang, muted=host.muted)
+
+
+def render_markdown(
+    diagnosis: Diagnosis, provenance: Provenance, *, lang: str = "en", muted: tuple[Muted, ...] = ()
+) -> str:
     """One host as Markdown.
 
     Raises:
@@ -132,23 +107,36 @@ def render_markdown(diagnosis: Diagnosis, evidence: Evidence, *, lang: str = "en
     verdict = translate.say(VERDICTS[diagnosis.verdict])
     blocks = [f"## {code(diagnosis.subject.name)}: {verdict}", sentence(diagnosis.headline, translate)]
     for cause in diagnosis.causes:
-        blocks += _cause(cause, translate, alone=len(diagnosis.causes) == 1)
+        blocks += _cause(cause, translate, muted_by(muted, cause), alone=len(diagnosis.causes) == 1)
     if diagnosis.candidates:
-        blocks.append(f"{translate.text('Still possible:')} {', '.join(map(code, diagnosis.candidates))}")
+        blocks.append(f"{translate.gettext('Still possible:')} {', '.join(map(code, diagnosis.candidates))}")
     if diagnosis.next_look:
-        blocks += [f"### {translate.text('The single look that would settle it')}"]
+        blocks += [f"### {translate.gettext('The single look that would settle it')}"]
         blocks += _steps([diagnosis.next_look], translate)
     if diagnosis.proof:
-        blocks.append(f"### {translate.text('What shows it')}")
+        blocks.append(f"### {translate.gettext('What shows it')}")
         for citation in diagnosis.proof[:_CITATIONS]:
             blocks += _citation(citation)
+    blocks += checks(diagnosis, translate)
     if diagnosis.unseen:
-        blocks.append(f"### {translate.text('What could not be seen')}")
+        blocks.append(f"### {translate.gettext('What could not be seen')}")
         blocks.append(_unseen(diagnosis.unseen))
-    manifest = evidence.manifest
-    digest = f"{translate.text('Evidence')} {code(f'sha256:{manifest.digest}')}" if manifest.digest else ""
-    blocks.append(", ".join(filter(None, [manifest.tool and code(manifest.tool), digest])))
+    blocks.append(_origin(provenance, translate))
     return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def _origin(provenance: Provenance, translate: Translator) -> str:
+    """Where it comes from, in a line: the tool, the probes, the evidence file and its digest."""
+    parts = [code(provenance.tool)] if provenance.tool else []
+    if provenance.probes:
+        answered = sum(told.status is Status.OK for told in provenance.probes)
+        probes = translate.ngettext("{n} probe", "{n} probes", len(provenance.probes))
+        parts.append(f"{probes}, {translate.gettext('{n} answered', n=answered)}")
+    if provenance.file:
+        parts.append(f"{translate.gettext('Evidence')} {code(provenance.file)}")
+    if provenance.sha256:
+        parts.append(code(f"sha256:{provenance.sha256}"))
+    return ", ".join(parts)
 
 
 def _unseen(unseen: Sequence[Unseen]) -> str:
@@ -159,18 +147,21 @@ def _unseen(unseen: Sequence[Unseen]) -> str:
     return "\n".join(f"- {code(why)}: {', '.join(map(code, probes))}" for why, probes in reasons.items())
 
 
-def _cause(cause: RootCause, translate: Translator, *, alone: bool) -> list[str]:
+def _cause(cause: RootCause, translate: Translator, mute: Muted | None, *, alone: bool) -> list[str]:
     """One cause; where it stands alone, the headline has said its sentence already."""
-    t = translate.text
+    t = translate.gettext
     facts = [
         code(" ".join((cause.slug, cause.scope or "")).strip()),
         translate.say(CONFIDENCES[cause.confidence]),
     ]
     facts.append(f"{t('Who can mend it')}: {translate.say(OWNERS[cause.owner])}")
     if cause.since:
-        facts.append(f"{t('since')} {utc_text(cause.since)}")
+        facts.append(t("since {moment}", moment=utc_text(cause.since)))
     head = [] if alone else [f"### {sentence(cause.sentence, translate)}"]
     blocks = [*head, " · ".join(facts)]
+    if mute:
+        until = t("Muted until {day}", day=mute.until) if mute.until else t("Muted")
+        blocks.append(f"{until}: {code(mute.reason)}")
     for title, steps in ((t("How to mend it"), cause.remedy), (t("How to see that it worked"), cause.verify)):
         if steps:
             blocks += [f"#### {title}", *_steps(steps, translate)]
@@ -187,11 +178,11 @@ def _steps(steps: Sequence[Step], translate: Translator) -> list[str]:
         where = translate.say(WHERE[step.where])
         blocks.append(f"{n}. {sentence(step.text, translate)} ({where})")
         if step.lines:
-            lines = "\n".join(clean(line, _CHARS * 4) for line in step.lines)
+            lines = "\n".join(clean(line, CHARS * 4) for line in step.lines)
             blocks.append("\n".join(f"   {line}" for line in fenced(lines).split("\n")))
     return blocks
 
 
 def _citation(citation: Citation) -> list[str]:
     place = citation.source + (f":{citation.line}" if citation.line else "")
-    return [code(place), fenced(clean(citation.text, _CHARS))]
+    return [code(place), fenced(clean(citation.text, CHARS))]

@@ -50,21 +50,21 @@ class PackageReporter:
 
     def add(self, host: HostReport) -> None:
         page = file_in(Path("hosts"), host.stem, ".html")
-        entry = entry_of(host.diagnosis, host.evidence, f"hosts/{quote(page.name)}")
+        entry = entry_of(host.diagnosis, host.provenance, f"hosts/{quote(page.name)}", host.muted)
         self._entries.append(entry)
         self._rules = self._rules or host.diagnosis.rules
         self._member(
             str(page),
             render_host(
                 host.diagnosis,
-                host.evidence,
+                host.provenance,
                 lang=self._sweep.lang,
-                evidence_path=host.evidence_path,
                 index="../index.html",
+                muted=host.muted,
             ),
         )
         self._member(
-            f"json/{host.stem}.json", dump_json(to_json(host.diagnosis, host.evidence, host.evidence_path))
+            f"json/{host.stem}.json", dump_json(to_json(host.diagnosis, host.provenance, host.muted))
         )
         if entry.owner:
             self._tickets.setdefault(entry.owner, Ticket(self._sweep.lang)).add(entry, host)

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from analyzers.diagnosis import Diagnosis, TimelineEvent
 from analyzers.text import say
-from collector.evidence import Evidence
+from reports.provenance import Provenance
 from reports.times import between, sortable
 
 QUIET = timedelta(minutes=30)
@@ -50,10 +50,10 @@ class Timeline:
     """Where the strip is shortened, and by how long a pause."""
 
 
-def timeline(diagnosis: Diagnosis, evidence: Evidence, most: int) -> Timeline:
+def timeline(diagnosis: Diagnosis, provenance: Provenance, most: int) -> Timeline:
     """Order, cap and place the events of ``diagnosis``, our own visit among them."""
     events = sorted(
-        (*diagnosis.timeline, *_ours(diagnosis, evidence)), key=lambda event: sortable(event.first)
+        (*diagnosis.timeline, *_ours(diagnosis, provenance)), key=lambda event: sortable(event.first)
     )
     kept = _thin(events, most)
     lanes = tuple(kind for kind in _LANES if any(_lane(event) == kind for event in kept))
@@ -61,8 +61,8 @@ def timeline(diagnosis: Diagnosis, evidence: Evidence, most: int) -> Timeline:
     return Timeline(tuple(_with_gaps(kept)), len(events) - len(kept), lanes, bars, breaks)
 
 
-def _ours(diagnosis: Diagnosis, evidence: Evidence) -> list[TimelineEvent]:
-    clock = evidence.manifest.clock
+def _ours(diagnosis: Diagnosis, provenance: Provenance) -> list[TimelineEvent]:
+    clock = provenance.clock
     ours = []
     if clock and diagnosis.timeline:
         ours.append(TimelineEvent("collected", clock.started, clock.finished, say("The host was looked at.")))

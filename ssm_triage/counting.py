@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from analyzers.diagnosis import Diagnosis, Verdict
 from ssm_triage.exits import Exit, FailOn, exit_code
 from ssm_triage.mutes import load_mutes
+
+if TYPE_CHECKING:
+    from reports.base import Muted
 
 
 class Count:
@@ -41,6 +44,12 @@ class Count:
             until = f" (until {mute.until})" if mute.until else ""
             name = one_line(diagnosis.subject.name)
             self._muted.append(f"muted:    {name}: {cause.slug}: {one_line(mute.reason)}{until}")
+
+    def muted(self, diagnosis: Diagnosis) -> tuple[Muted, ...]:
+        """The causes of one host that are muted, as a report tells them."""
+        from reports.base import Muted
+
+        return tuple(Muted(cause.slug, mute.reason, mute.until) for cause, mute in self._mutes.of(diagnosis))
 
     def say_muted(self) -> None:
         """On stderr: which causes stand in the reports and yet do not count."""

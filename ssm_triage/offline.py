@@ -10,20 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analyzers.diagnosis import Diagnosis
 from collector.errors import EvidenceError
-from collector.evidence import Manifest
-from collector.evidence.memory import SCHEMA, MemoryEvidence
 from collector.evidence.read import Source, clock_of, discover
 from collector.evidence.store import SUFFIX, file_name
 from ssm_triage import pipeline
 from ssm_triage.counting import Count
-from ssm_triage.pipeline import TOOL
 from ssm_triage.progress import progress_for
 from ssm_triage.reporting import opened, specs_of
 
 if TYPE_CHECKING:
     from reports.base import HostReport
+    from reports.json_report import Told
 
 
 def sources_of(paths: Iterable[Path]) -> list[Source]:
@@ -41,40 +38,42 @@ def tell(sources: Sequence[Source], options: Mapping[str, Any], usual: Sequence[
     Returns the exit code.
     """
     diagnose = pipeline.diagnoser([Path(folder) for folder in options["signatures"]])
+    count = Count(options)
     progress = progress_for(len(sources), quiet=options["quiet"] or len(sources) == 1)
 
     def hosts() -> Iterator[HostReport]:
         for source in sources:
             host = pipeline.examine(source, diagnose)
             progress.diagnosed(host.diagnosis)
-            yield pipeline.host_report(host)
+            yield pipeline.host_report(host, count.muted(host.diagnosis))
 
     with progress:
-        return _report(hosts(), options, usual, _when(sources))
+        return _report(hosts(), options, usual, count, _when(sources))
 
 
 def report_diagnoses(paths: Iterable[Path], options: Mapping[str, Any], usual: Sequence[str]) -> int:
     """Report diagnoses that were told before; returns the exit code."""
     from reports.base import HostReport
 
+    count = Count(options)
+
     def hosts() -> Iterator[HostReport]:
         for path in paths:
-            for diagnosis in _diagnoses(path):
-                evidence = MemoryEvidence(Manifest(SCHEMA, TOOL, "diagnosis", diagnosis.subject))
-                stem = file_name(diagnosis.subject.name).removesuffix(SUFFIX)
-                yield HostReport(stem, diagnosis, evidence, "")
+            for told in _told(path):
+                stem = file_name(told.diagnosis.subject.name).removesuffix(SUFFIX)
+                muted = count.muted(told.diagnosis) or told.muted
+                yield HostReport(stem, told.diagnosis, told.provenance, muted)
 
-    return _report(hosts(), options, usual, (None, None))
+    return _report(hosts(), options, usual, count, (None, None))
 
 
 _When = tuple[datetime | None, datetime | None]
 
 
 def _report(
-    hosts: Iterator[HostReport], options: Mapping[str, Any], usual: Sequence[str], when: _When
+    hosts: Iterator[HostReport], options: Mapping[str, Any], usual: Sequence[str], count: Count, when: _When
 ) -> int:
     specs = specs_of(options, usual)
-    count = Count(options)
     started, finished = when
     with opened(specs, options, started=started, finished=finished) as reporter:
         for host in hosts:
@@ -96,9 +95,9 @@ def _when(sources: Iterable[Source]) -> _When:
     return min(clock.started for clock in clocks), max(clock.finished for clock in clocks)
 
 
-def _diagnoses(path: Path) -> Iterator[Diagnosis]:
-    """One diagnosis, or those of a sweep."""
-    from reports.json_report import load_diagnosis
+def _told(path: Path) -> Iterator[Told]:
+    """What is told of one host, or of those of a sweep."""
+    from reports.json_report import load_host
 
     try:
         document = json.loads(path.read_bytes())
@@ -108,4 +107,4 @@ def _diagnoses(path: Path) -> Iterator[Diagnosis]:
         raise EvidenceError(f"{path}: is no diagnosis.json; analyze the evidence again") from None
     hosts = document.get("hosts", [document]) if isinstance(document, dict) else [document]
     for host in hosts if isinstance(hosts, list) else [hosts]:
-        yield load_diagnosis(json.dumps(host), str(path))
+        yield load_host(json.dumps(host), str(path))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collector.connections.base import Connection, Deadline
     from collector.evidence.read import Source
     from collector.sweep import SweepSettings
-    from reports.base import HostReport
+    from reports.base import HostReport, Muted
 
 TOOL = f"ssm-triage {__version__}"
 
@@ -139,12 +139,14 @@ def shown_path(path: Path) -> str:
     return f"evidence/{path.name}" if path.parent.name == "evidence" else path.name
 
 
-def host_report(host: Examined) -> HostReport:
-    """What the reports need of one host."""
+def host_report(host: Examined, muted: tuple[Muted, ...] = ()) -> HostReport:
+    """What the reports need of one host; ``muted``: which of its causes somebody knows of."""
     from reports.base import HostReport
+    from reports.provenance import provenance
 
     stem = file_name(host.diagnosis.subject.name).removesuffix(SUFFIX)
-    return HostReport(stem, host.diagnosis, host.evidence, shown_path(host.source.path))
+    told = provenance(host.evidence, shown_path(host.source.path))
+    return HostReport(stem, host.diagnosis, told, muted)
 
 
 def _untold(source: Source, headline: Message) -> Examined:

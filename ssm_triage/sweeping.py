@@ -90,7 +90,7 @@ class _Report:
             for path in paths:
                 host = pipeline.examine_file(path, self._diagnose)
                 progress.diagnosed(host.diagnosis)
-                reporter.add(pipeline.host_report(host))
+                reporter.add(pipeline.host_report(host, self._count.muted(host.diagnosis)))
                 self._count.add(host.diagnosis)
                 if host.diagnosis.verdict is Verdict.NOT_REACHED:
                     unreached.append(host.diagnosis.subject.name)

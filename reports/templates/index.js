@@ -11,7 +11,8 @@
   let read = null;
   const rows = () => (read ??= bodies.flatMap((body) => [...body.rows]).map((row, place) => {
     const cells = [...row.cells].map((cell) => cell.textContent.trim());
-    return { row, place, cells, all: cells.join("\n").toLowerCase() };
+    const verdict = row.cells[1].firstChild.data.trim();
+    return { row, place, cells, verdict, all: cells.join("\n").toLowerCase() };
   }));
   const compare = new Intl.Collator(document.documentElement.lang, { numeric: true }).compare;
   let sorted = "";
@@ -25,9 +26,9 @@
     const words = wanted.q.toLowerCase().split(/\s+/).filter(Boolean);
     const column = Math.abs(Number(sorted)) - 1;
     const sign = Number(sorted) < 0 ? -1 : 1;
-    const fits = ({ cells, all }) =>
+    const fits = ({ cells, verdict, all }) =>
       words.every((word) => all.includes(word)) &&
-      (!wanted.verdict || cells[1] === wanted.verdict) &&
+      (!wanted.verdict || verdict === wanted.verdict) &&
       (!wanted.cause || cells[2].replace(/ \+\d+$/, "") === wanted.cause) &&
       (!wanted.owner || cells[3] === wanted.owner);
     const found = rows().filter(fits);

@@ -23,20 +23,22 @@ from lab.corpus import load_case
 from lab.demo import PERSONAS
 from reports.entry import entry_of
 from reports.html import render_host
+from reports.i18n import languages
 from reports.index import render_index
+from reports.provenance import Provenance, provenance
 
 GOLDEN = Path(__file__).with_name("golden")
 TOOL = "ssm-triage 0"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def hosts() -> Iterator[tuple[str, Diagnosis, Evidence]]:
+def hosts() -> Iterator[tuple[str, Diagnosis, Provenance]]:
     """Every host of the demo, as its recording has it; and one that nobody serves."""
     for folder in sorted(PERSONAS.iterdir()):
         if (folder / "logs").is_dir():
             evidence = _as_collected(folder.name, load_case(folder))
             clock = evidence.manifest.clock
-            yield folder.name, diagnose(evidence, now=clock.finished if clock else None), evidence
+            yield folder.name, diagnose(evidence, now=clock.finished if clock else None), _told(evidence)
     failure = Failure(
         FailureKind.REFUSED,
         "192.0.2.7 port 22: connection refused",
@@ -44,7 +46,11 @@ def hosts() -> Iterator[tuple[str, Diagnosis, Evidence]]:
     )
     manifest = Manifest(1, TOOL, "collected", Subject("switched-off", "192.0.2.7"), failure=failure)
     gone = MemoryEvidence(manifest)
-    yield "switched-off", diagnose(gone, now=NOON), gone
+    yield "switched-off", diagnose(gone, now=NOON), _told(gone)
+
+
+def _told(evidence: Evidence) -> Provenance:
+    return provenance(evidence, f"evidence/{evidence.manifest.subject.name}.zip")
 
 
 def _as_collected(name: str, evidence: MemoryEvidence) -> MemoryEvidence:
@@ -63,15 +69,13 @@ def _as_collected(name: str, evidence: MemoryEvidence) -> MemoryEvidence:
     return replace(evidence, manifest=manifest)
 
 
-def pages() -> dict[str, str]:
+def pages(lang: str = "en") -> dict[str, str]:
     """The HTML of each host by its name, and ``index``."""
     found, entries = {}, []
-    for name, diagnosis, evidence in hosts():
-        found[name] = render_host(
-            diagnosis, evidence, evidence_path=f"evidence/{name}.zip", index="../index.html"
-        )
-        entries.append(entry_of(diagnosis, evidence, f"hosts/{name}.html"))
-    return found | {"index": render_index(entries, tool=TOOL, finished=NOON)}
+    for name, diagnosis, told in hosts():
+        found[name] = render_host(diagnosis, told, lang=lang, index="../index.html")
+        entries.append(entry_of(diagnosis, told, f"hosts/{name}.html"))
+    return found | {"index": render_index(entries, lang=lang, tool=TOOL, finished=NOON)}
 
 
 # As text -------------------------------------------------------------------------------------------------
@@ -132,10 +136,17 @@ def text_of(page: str) -> str:
     return re.sub(r"\d+ rules, [0-9a-f]{12}", "(rules)", text) + "\n"
 
 
+def golden(lang: str) -> Path:
+    """The folder of one language's golden pages."""
+    return GOLDEN if lang == "en" else GOLDEN / lang
+
+
 def main() -> None:
-    GOLDEN.mkdir(exist_ok=True)
-    for name, page in pages().items():
-        (GOLDEN / f"{name}.txt").write_text(text_of(page), encoding="utf-8")
+    for lang in languages():
+        folder = golden(lang)
+        folder.mkdir(exist_ok=True)
+        for name, page in pages(lang).items():
+            (folder / f"{name}.txt").write_text(text_of(page), encoding="utf-8")
     sys.stdout.write(f"{GOLDEN}: renewed\n")
 
 

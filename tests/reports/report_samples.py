@@ -31,7 +31,6 @@ from collector.errors import FailureKind
 from collector.evidence import (
     Clock,
     ConnectionFacts,
-    Evidence,
     Failure,
     Manifest,
     ProbeResult,
@@ -40,6 +39,7 @@ from collector.evidence import (
 )
 from collector.evidence.memory import evidence_of
 from collector.target import HostKeyChecking, Platform, Transport
+from reports.provenance import Provenance, provenance
 
 RULES = "2026.11 sha256:6b1f0c52d1e0"
 SEOUL = timedelta(hours=9)
@@ -75,7 +75,7 @@ def evidence(
     checking: HostKeyChecking = HostKeyChecking.STRICT,
     failure: Failure | None = None,
     probes: tuple[ProbeResult, ...] = PROBES,
-) -> Evidence:
+) -> Provenance:
     connection = ConnectionFacts(
         Transport.SSH,
         "10.20.3.17",
@@ -100,7 +100,8 @@ def evidence(
         "" if failure else "sudo",
         digest="" if failure else "9f2c4b6e8d0a1c3e5f7092b4d6f8a1c3e5d7f9b1a3c5e7092b4d6f8a1c3e5d7f",
     )
-    return evidence_of(() if failure else probes, {} if failure else LOGS, manifest=manifest)
+    logs = {} if failure else LOGS
+    return provenance(evidence_of(() if failure else probes, logs, manifest=manifest), f"evidence/{name}.zip")
 
 
 ENDPOINTS = tuple(
@@ -155,7 +156,7 @@ OPINIONS = (
 )
 
 
-def imds_no_route(name: str = "web-03") -> tuple[Diagnosis, Evidence]:
+def imds_no_route(name: str = "web-03") -> tuple[Diagnosis, Provenance]:
     cause = RootCause(
         "imds-no-route",
         say(
@@ -312,7 +313,7 @@ def imds_no_route(name: str = "web-03") -> tuple[Diagnosis, Evidence]:
     return diagnosis, evidence(name)
 
 
-def proxy_no_noproxy(name: str = "batch-11") -> tuple[Diagnosis, Evidence]:
+def proxy_no_noproxy(name: str = "batch-11") -> tuple[Diagnosis, Provenance]:
     cause = RootCause(
         "proxy-no-noproxy-imds",
         say(
@@ -401,7 +402,7 @@ def proxy_no_noproxy(name: str = "batch-11") -> tuple[Diagnosis, Evidence]:
     return diagnosis, evidence(name, checking=HostKeyChecking.OFF)
 
 
-def endpoint_unreachable(name: str = "api-07") -> tuple[Diagnosis, Evidence]:
+def endpoint_unreachable(name: str = "api-07") -> tuple[Diagnosis, Provenance]:
     cause = RootCause(
         "endpoint-unreachable",
         say(
@@ -482,7 +483,7 @@ def endpoint_unreachable(name: str = "api-07") -> tuple[Diagnosis, Evidence]:
     return diagnosis, evidence(name)
 
 
-def iam_access_denied(name: str = "app-21") -> tuple[Diagnosis, Evidence]:
+def iam_access_denied(name: str = "app-21") -> tuple[Diagnosis, Provenance]:
     denied = (
         "2026-11-23 06:15:51.3148 WARN EC2RoleProvider Failed to connect to Systems Manager with instance profile role "
         "credentials. Err: retrieved credentials failed to report to ssm. Error: AccessDeniedException: User: "
@@ -541,7 +542,7 @@ def iam_access_denied(name: str = "app-21") -> tuple[Diagnosis, Evidence]:
     )
 
 
-def healthy(name: str = "web-01") -> tuple[Diagnosis, Evidence]:
+def healthy(name: str = "web-01") -> tuple[Diagnosis, Provenance]:
     diagnosis = Diagnosis(
         subject(name),
         Verdict.HEALTHY,
@@ -570,7 +571,7 @@ def healthy(name: str = "web-01") -> tuple[Diagnosis, Evidence]:
     return diagnosis, evidence(name, probes=PROBES[:4])
 
 
-def unknown(name: str = "legacy-02") -> tuple[Diagnosis, Evidence]:
+def unknown(name: str = "legacy-02") -> tuple[Diagnosis, Provenance]:
     diagnosis = Diagnosis(
         subject(name, None),
         Verdict.UNKNOWN,
@@ -595,7 +596,7 @@ def unknown(name: str = "legacy-02") -> tuple[Diagnosis, Evidence]:
     return diagnosis, evidence(name)
 
 
-def not_reached(name: str = "db-04") -> tuple[Diagnosis, Evidence]:
+def not_reached(name: str = "db-04") -> tuple[Diagnosis, Provenance]:
     failure = Failure(
         FailureKind.HOST_KEY,
         "the key of 10.20.3.17 is not the one in ~/.ssh/known_hosts line 14:\n"
@@ -615,7 +616,7 @@ def not_reached(name: str = "db-04") -> tuple[Diagnosis, Evidence]:
     return diagnosis, evidence(name, failure=failure)
 
 
-def two_causes(name: str = "edge-05") -> tuple[Diagnosis, Evidence]:
+def two_causes(name: str = "edge-05") -> tuple[Diagnosis, Provenance]:
     first, _ = imds_no_route(name)
     second, _ = iam_access_denied(name)
     diagnosis = Diagnosis(

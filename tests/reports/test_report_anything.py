@@ -14,15 +14,14 @@ from test_report_formats import validator
 
 from analyzers.diagnosis import Diagnosis
 from analyzers.text import Message
-from collector.evidence import Manifest
-from collector.evidence.memory import MemoryEvidence
-from reports.base import SweepInfo
+from reports.base import Muted, SweepInfo
 from reports.entry import entry_of, worst_first
 from reports.html import LIMIT, render_host
 from reports.index import render_index
-from reports.json_report import dump_json, load_diagnosis, to_json
+from reports.json_report import Told, dump_json, load_host, to_json
 from reports.junit import render_junit
 from reports.markdown import render_markdown
+from reports.provenance import Provenance
 
 TEXTS = st.text(st.characters(codec=None), max_size=12)
 MOMENTS = st.datetimes(timezones=st.sampled_from([None, UTC]))
@@ -58,23 +57,22 @@ def of(kind: type) -> st.SearchStrategy[object]:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(of(Diagnosis), of(Manifest))
-def test_every_format_writes_it(diagnosis: Diagnosis, manifest: Manifest) -> None:
-    evidence = MemoryEvidence(manifest)
-    page = render_host(diagnosis, evidence, evidence_path="x")
+@given(of(Diagnosis), of(Provenance), st.lists(of(Muted), max_size=2).map(tuple))
+def test_every_format_writes_it(diagnosis: Diagnosis, told: Provenance, muted: tuple[Muted, ...]) -> None:
+    page = render_host(diagnosis, told, muted=muted)
     assert len(page.encode()) <= LIMIT
-    entry = entry_of(diagnosis, evidence, "hosts/x.html")
+    entry = entry_of(diagnosis, told, "hosts/x.html", muted)
     assert worst_first([entry, entry]) == [entry, entry]
     assert "</html>" in render_index([entry])
     ET.fromstring(render_junit([entry], SweepInfo()))
-    assert render_markdown(diagnosis, evidence).encode("utf-8")
+    assert render_markdown(diagnosis, told, muted=muted).encode("utf-8")
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(of(Diagnosis))
-def test_json_gives_it_back(diagnosis: Diagnosis) -> None:
-    document = to_json(diagnosis, MemoryEvidence(Manifest(1, "", "", diagnosis.subject)))
-    assert load_diagnosis(dump_json(document), "x") == diagnosis
+@given(of(Diagnosis), of(Provenance), st.lists(of(Muted), max_size=2).map(tuple))
+def test_json_gives_it_back(diagnosis: Diagnosis, told: Provenance, muted: tuple[Muted, ...]) -> None:
+    document = to_json(diagnosis, told, muted)
+    assert load_host(dump_json(document), "x") == Told(diagnosis, told, muted)
     validator("diagnosis").validate(json.loads(dump_json(document)))
 
 

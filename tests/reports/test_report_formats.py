@@ -21,8 +21,9 @@ from reports.clean import clean
 from reports.csv_report import COLUMNS, safe_cell
 from reports.entry import by_cause, by_owner, entry_of, worst_first
 from reports.i18n import translator
-from reports.json_report import dump_json, load_diagnosis, to_json
-from reports.markdown import code, fenced, render_markdown, sentence
+from reports.json_report import Told, dump_json, load_host, to_json
+from reports.markdown import render_markdown
+from reports.markdown_text import code, fenced, sentence
 from reports.registry import open_reporters, parse_reporters
 from reports.terminal import print_summary
 
@@ -39,8 +40,7 @@ def reported(name: str) -> str:
 
 def feed(reporter: Reporter) -> None:
     for name, make in SAMPLES.items():
-        diagnosis, evidence = make()
-        reporter.add(HostReport(name, diagnosis, evidence, f"evidence/{name}.zip"))
+        reporter.add(HostReport(name, *make()))
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -63,9 +63,9 @@ def validator(name: str) -> Any:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_json_keeps_everything_and_fits_its_schema(name: str) -> None:
     diagnosis, evidence = SAMPLES[name]()
-    document = to_json(diagnosis, evidence, "evidence/x.zip")
+    document = to_json(diagnosis, evidence)
     validator("diagnosis").validate(document)
-    assert load_diagnosis(dump_json(document), "x") == diagnosis
+    assert load_host(dump_json(document), "x") == Told(diagnosis, evidence)
 
 
 def test_the_schema_refuses_what_is_wrong() -> None:
@@ -103,7 +103,7 @@ def test_ndjson_is_one_document_a_line() -> None:
 )
 def test_a_damaged_diagnosis_is_one_clear_line(text: str, part: str) -> None:
     with pytest.raises(EvidenceError) as caught:
-        load_diagnosis(text, "d.json")
+        load_host(text, "d.json")
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -16,14 +16,13 @@ from report_samples import endpoint_unreachable, imds_no_route, not_reached, unk
 
 from analyzers.diagnosis import Diagnosis
 from analyzers.text import Message
-from collector.evidence import Evidence
-from collector.evidence.memory import MemoryEvidence
 from reports.base import SweepInfo
 from reports.entry import entry_of
 from reports.html import LIMIT, render_host
 from reports.index import render_index
-from reports.json_report import dump_json, load_diagnosis, to_json
+from reports.json_report import dump_json, load_host, to_json
 from reports.junit import render_junit
+from reports.provenance import Provenance
 
 ATTACKS = {
     "script": "<script>window.hurt=1</script>",
@@ -69,9 +68,9 @@ def poison(value: Any, attack: str) -> Any:
     return value
 
 
-def hostile(sample: tuple[Diagnosis, Evidence], attack: str) -> tuple[Diagnosis, Evidence]:
-    diagnosis, evidence = sample
-    return poison(diagnosis, attack), MemoryEvidence(poison(evidence.manifest, attack))
+def hostile(sample: tuple[Diagnosis, Provenance], attack: str) -> tuple[Diagnosis, Provenance]:
+    diagnosis, told = sample
+    return poison(diagnosis, attack), poison(told, attack)
 
 
 def assert_harmless(visit: Visitor, html: str, scripts: int = 1) -> None:
@@ -96,7 +95,7 @@ def test_a_page_of_attacks(visit: Visitor, name: str) -> None:
     page = ""
     for sample in (imds_no_route, unknown, not_reached):
         diagnosis, evidence = hostile(sample(), ATTACKS[name])
-        page = render_host(diagnosis, evidence, evidence_path="evidence/x.zip", index="../index.html")
+        page = render_host(diagnosis, evidence, index="../index.html")
         assert len(page.encode()) <= LIMIT
         if sample is not unknown:
             assert_harmless(visit, page)
@@ -127,7 +126,7 @@ def test_json_carries_it_whole_and_in_plain_ascii(name: str) -> None:
     text = dump_json(to_json(diagnosis, evidence))
     assert all(char == "\n" or " " <= char <= "~" for char in text)
     assert "<" not in text
-    assert load_diagnosis(text, "x") == diagnosis
+    assert load_host(text, "x").diagnosis == diagnosis
     assert json.loads(text)["subject"]["name"] == attack
 
 

@@ -32,7 +32,7 @@ LOOKS = {
 
 def page_of(name: str) -> str:
     diagnosis, evidence = SAMPLES[name]()
-    return render_host(diagnosis, evidence, evidence_path=f"evidence/{name}.zip", index="../index.html")
+    return render_host(diagnosis, evidence, index="../index.html")
 
 
 def sample_entries() -> list[Entry]:
@@ -205,7 +205,6 @@ def test_a_host_with_everything_stays_small() -> None:
     page = render_host(
         replace(diagnosis, causes=(stuffed,) * 3, timeline=(event,) * 5_000, path=diagnosis.path * 40),
         evidence,
-        evidence_path="evidence/web-03.zip",
     )
     assert len(page.encode()) <= LIMIT
     assert "more citations; all of it is in" in page
