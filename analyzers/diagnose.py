@@ -21,6 +21,7 @@ from analyzers.causes.proof import proof_of_health
 from analyzers.causes.recovery import settled
 from analyzers.causes.rule import OURS, Exclusion, Finding, Rule, Told
 from analyzers.causes.texts import message, steps
+from analyzers.collected import collected
 from analyzers.diagnosis import (
     Confidence,
     Diagnosis,
@@ -38,7 +39,7 @@ from analyzers.graph import Folding, Root, fold
 from analyzers.looks import next_look
 from analyzers.opinion import second_opinion
 from analyzers.path import path
-from analyzers.text import Message, ready, say
+from analyzers.text import Message, Value, listed, ready, say
 from analyzers.timeline import timeline
 from collector.errors import TriageError
 from collector.evidence import Evidence, Manifest, Status
@@ -154,7 +155,7 @@ def root_cause(case: Case, root: Root, catalogue: Catalogue) -> RootCause:
         next_retry=next_try.earliest if next_try is not None else None,
         needs_restart=text.restart,
         remedy=steps(text.mend, values),
-        verify=(*steps(text.verify, values), *_online(case, text, values)),
+        verify=(*steps(text.verify, values), *_online(case, text)),
     )
 
 
@@ -185,7 +186,7 @@ def _seen(case: Case, finding: Finding, text: CauseText) -> Message:
     return ready(text.title)
 
 
-def _online(case: Case, text: CauseText, values: dict[str, str]) -> tuple[Step, ...]:
+def _online(case: Case, text: CauseText) -> tuple[Step, ...]:
     """The check that every mended host must pass."""
     if text.slug in ("healthy", "not-reached"):
         return ()
@@ -228,9 +229,11 @@ def _headline(
 ) -> Message:
     if verdict is Verdict.HEALTHY and not case.manifest.probes:
         last = case.logs.last_event.time if case.logs.last_event is not None else None
-        moment = f"{last:%Y-%m-%d %H:%M}" if last is not None else "its end"
+        if last is None:
+            return say("By its log the agent worked up to its end; nothing else of the host was seen.")
         return say(
-            "By its log the agent worked, up to {moment}; nothing else of the host was seen.", moment=moment
+            "By its log the agent worked, up to {moment}; nothing else of the host was seen.",
+            moment=f"{last:%Y-%m-%d %H:%M}",
         )
     if verdict is Verdict.HEALTHY:
         return say("The agent works: its channel to Systems Manager is open.")
@@ -239,8 +242,8 @@ def _headline(
             return causes[0].sentence
         return say("{first} ({more} more to mend after it.)", first=causes[0].sentence, more=len(causes) - 1)
     if candidates:
-        titles = "; ".join(catalogue[slug].title for slug in candidates[:3] if slug in catalogue)
-        return say("What was collected does not tell the cause. It may be: {titles}.", titles=titles)
+        titles = [ready(catalogue[slug].title) for slug in candidates[:3] if slug in catalogue]
+        return say("What was collected does not tell the cause. It may be: {titles}.", titles=listed(titles))
     if not case.logs.has_entries:
         return say("There is no agent log, and nothing else tells what is wrong.")
     return say("Nothing shows a fault, and nothing proves that the agent works.")
@@ -259,10 +262,12 @@ def _not_reached(manifest: Manifest) -> Diagnosis:
     failure = manifest.failure
     assert failure is not None  # noqa: S101  _never_asked saw it
     text = texts()["not-reached"]
-    values = {
-        "kind": failure.kind.value, "detail": failure.detail, "try_next": failure.try_next,
+    values: dict[str, Value] = {
+        "kind": failure.kind.value,
+        "detail": collected(failure.detail),
+        "try_next": collected(failure.try_next),
         "name": manifest.subject.name,
-    }  # fmt: skip
+    }
     cause = RootCause(
         "not-reached", message(text.sentence, values), Confidence.CERTAIN, Owner.OPERATOR, failure.kind.value,
         remedy=steps(text.mend, values), verify=steps(text.verify, values),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from analyzers.collected import collected
 from analyzers.diagnosis import (
     Citation,
     Diagnosis,
@@ -115,7 +116,7 @@ def _next_step(diagnosis: Diagnosis, provenance: Provenance, first: RootCause | 
         return first.remedy[0]
     failure = provenance.failure
     if diagnosis.verdict is Verdict.NOT_REACHED and failure:
-        return Step(say("To try: {advice}", advice=failure.try_next), where=Owner.OPERATOR)
+        return Step(say("To try: {advice}", advice=collected(failure.try_next)), where=Owner.OPERATOR)
     return diagnosis.next_look
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analyzers.collected import collected
 from analyzers.diagnosis import Citation, Diagnosis, RootCause, Step, Unseen
 from collector.evidence import Status
 from reports.base import HostReport, Muted, SweepInfo, muted_by
@@ -120,7 +121,7 @@ def render_markdown(
     blocks += checks(diagnosis, translate)
     if diagnosis.unseen:
         blocks.append(f"### {translate.gettext('What could not be seen')}")
-        blocks.append(_unseen(diagnosis.unseen))
+        blocks.append(_unseen(diagnosis.unseen, translate))
     blocks.append(_origin(provenance, translate))
     return "\n\n".join(filter(None, blocks)) + "\n"
 
@@ -139,12 +140,15 @@ def _origin(provenance: Provenance, translate: Translator) -> str:
     return ", ".join(parts)
 
 
-def _unseen(unseen: Sequence[Unseen]) -> str:
+def _unseen(unseen: Sequence[Unseen], translate: Translator) -> str:
     """A line a reason, with all that it kept from being seen."""
     reasons: dict[str, list[str]] = {}
     for one in unseen:
         reasons.setdefault(one.why, []).append(one.probe)
-    return "\n".join(f"- {code(why)}: {', '.join(map(code, probes))}" for why, probes in reasons.items())
+    return "\n".join(
+        f"- {sentence(collected(why), translate)}: {', '.join(map(code, probes))}"
+        for why, probes in reasons.items()
+    )
 
 
 def _cause(cause: RootCause, translate: Translator, mute: Muted | None, *, alone: bool) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from analyzers.collected import outcomes
 from analyzers.diagnosis import Attempt, Diagnosis, Judgement, ProxyRow, RouteRow
 from analyzers.text import Message
 from reports.i18n import Translator
@@ -31,7 +32,10 @@ def _attempts(attempts: Sequence[Attempt], translate: Translator) -> str:
     heads = [translate.gettext("Towards"), *(translate.say(STAGES[stage]) for stage in stages)]
     rows = []
     for attempt in attempts[:_ROWS]:
-        found = {it.stage: f"{_MARKS[it.judgement]} {_shown(it.found)}" for it in attempt.stages}
+        found = {
+            it.stage: f"{_MARKS[it.judgement]} {_plain(outcomes(it.found), translate)}"
+            for it in attempt.stages
+        }
         purpose = _plain(word(PURPOSES, attempt.service), translate)
         rows.append([f"{purpose} {cell(attempt.host)}", *(found.get(stage, "") for stage in stages)])
     return _table(heads, rows)

@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from analyzers.collected import collected, outcomes
 from analyzers.text import Message
 from reports import times, words
 from reports.clean import SENTENCE, Clean, clean, one_line
@@ -58,6 +59,8 @@ def _environment(lang: str) -> jinja2.Environment:
         words=words,
         probes=PROBES,
         word=words.word,
+        in_words=collected,
+        outcomes=outcomes,
         times=times,
         asset=_asset,
         policy=_policy,
