@@ -30,6 +30,7 @@ def built_in() -> tuple[Rule, ...]:
         imds,
         logged,
         network,
+        processes,
         proxy,
         service,
         tls,
@@ -38,7 +39,7 @@ def built_in() -> tuple[Rule, ...]:
     )
 
     modules = (
-        *(agent, config, host, windows, windows_policies, imds, proxy, network, dns, tls),
+        *(agent, processes, config, host, windows, windows_policies, imds, proxy, network, dns, tls),
         *(identity, hybrid, service, logged),
     )
     return tuple(rule for module in modules for rule in rules_of(module))

@@ -80,22 +80,6 @@ def stopped(case: Case) -> Iterator[Told]:
         )
 
 
-@rule("agent-stopped", "logs")
-def told_to_stop(case: Case) -> Iterator[Told]:
-    """By the log alone: somebody stopped the agent, and it never started again."""
-    if case.unit is not None or case.facts.processes.or_none() is not None:
-        return
-    start, stop = case.logs.last_start, case.last_state("process")
-    if stop is not None and start is not None and start.outcome == "stopped" and not any(case.failures()):
-        yield Finding(
-            "agent-stopped",
-            LIKELY,
-            (stop.event.cite(),),
-            values={"state": say("it was told to stop and did not start again")},
-            since=stop.event.time,
-        )
-
-
 @rule("agent-wrong-user", "service", "processes", "unit_files")
 def wrong_user(case: Case) -> Iterator[Told]:
     """Not root."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,6 +22,10 @@ from analyzers.logs.model import Leg, LogReading, Sighting, StateChange
 from collector.evidence import Manifest
 from collector.target import Platform
 
+_WINDOWS = re.compile(
+    r"connectex: |wsarecv: |wsasend: |getaddrinfow: |winapi error #|C:\\ProgramData\\"
+)
+"""Words that Go has on Windows only."""
 SERVICES = ("ssm", "ssmmessages", "ec2messages")
 
 
@@ -86,7 +91,8 @@ class Case:
     def windows(self) -> bool:
         """Whether this is a Windows host; there each of the agent's programs has a log of its own."""
         names = {log.name for log in self.manifest.logs}
-        return self.manifest.subject.platform is Platform.WINDOWS or "ssm-agent-worker.log" in names
+        told = self.manifest.subject.platform is Platform.WINDOWS or "ssm-agent-worker.log" in names
+        return told or any(_WINDOWS.search(sighting.last.message) for sighting in self.logs.sightings)
 
     @property
     def windows_tls_is_old(self) -> bool:

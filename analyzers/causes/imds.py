@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzers.causes.case import Case
 from analyzers.causes.rule import Exclusion, Finding, Told, rule
-from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, lines
+from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, lines, share
 from analyzers.causes.values import spelled
 from analyzers.causes.versions import Change
 from analyzers.diagnosis import Confidence
@@ -255,6 +255,16 @@ def too_old(case: Case) -> Iterator[Told]:
             lines(v1.at if v1 else None, imds.at),
             values={"version": str(case.version)},
         )
+
+
+@rule("imds-hop-limit", "logs")
+def token_never_came(case: Case) -> Iterator[Told]:
+    """Agents that fall back to IMDSv1 where they get no token read a 401 only then."""
+    if not case.has(Change.IMDS_V1_AFTER_V2) or case.has(Change.NO_IMDS_V1) is not False:
+        return
+    for sighting in case.logs.now("imds.http-401"):
+        if case.imds is None or case.imds.state is not ImdsState.OK:
+            yield Finding("imds-hop-limit", LIKELY, (share(sighting),), since=sighting.first.time)
 
 
 @rule("imds-unreachable", "imds")

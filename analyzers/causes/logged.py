@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from analyzers.causes.case import SERVICES, Case
 from analyzers.causes.rule import Finding, Told, rule
 from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, log_values, share, shares
+from analyzers.causes.versions import Change
 from analyzers.diagnosis import Confidence
 from analyzers.facts.endpoints import EndpointState
 from analyzers.facts.imds import ImdsState
@@ -20,7 +21,9 @@ SHARED = frozenset((
     "net.dial-timeout", "net.refused", "net.no-route-to-host", "net.no-answer", "net.no-connection-in-time",
     "net.tls-timeout", "tls.certificate-not-yet-valid", "tls.certificate-expired", "tls.certificate-time",
     "imds.html-answer", "iam.invalid-token", "iam.signature-mismatch", "iam.signature-invalid",
-    "service.instance-unknown", "host.worker-died", "host.log-failed", "host.message-bus",
+    "service.instance-unknown", "service.no-region", "iam.no-identity-credentials", "dns.temporary",
+    "host.worker-died", "host.log-failed", "host.message-bus", "host.crash", "host.runtime-config",
+    "host.plugin-missing",
 ))  # fmt: skip
 """Signatures whose text several causes write alike, so that the first of them is no better than the others.
 
@@ -51,9 +54,17 @@ def supported(case: Case) -> Iterator[Told]:
         )
 
 
+_UNTIL = {"agent-too-old-for-imdsv2": Change.IMDS_V2}
+"""Causes that an agent has only before a change."""
+
+
 def _here(case: Case, sighting: Sighting) -> tuple[str, ...]:
-    """What a sighting supports on this platform."""
-    return tuple(slug for slug in sighting.supports if case.windows or not slug.startswith("win-"))
+    """What a sighting supports on this platform, with this agent."""
+    return tuple(
+        slug
+        for slug in sighting.supports
+        if (case.windows or not slug.startswith("win-")) and not (slug in _UNTIL and case.has(_UNTIL[slug]))
+    )
 
 
 def _rank(confidence: Confidence) -> int:
@@ -79,8 +90,8 @@ def answered_now(case: Case, sighting: Sighting) -> bool:
 
 def confidence(sighting: Sighting, slug: str) -> Confidence:
     """What this text alone is worth for one cause."""
-    if sighting.vague:
-        return POSSIBLE
+    if sighting.vague or (slug == "no-default-route" and ":" in (sighting.capture("address") or "")):
+        return POSSIBLE  # without a way for IPv6, an agent goes by IPv4: what failed there is not told
     if sighting.supports == (slug,):
         return CERTAIN
     return LIKELY if slug == sighting.supports[0] and sighting.signature not in SHARED else POSSIBLE

@@ -61,6 +61,31 @@ REFRESHER = "2026-11-23 06:54:31.4942 ERROR [CredentialRefresher] Retrieve crede
 LISTEN = "2026-11-23 06:36:50.0000 ERROR failed to start message bus, failed to start health channel: failed to listen on the channel: ipc:///var/lib/amazon/ssm/ipc/health, address in use\n"
 
 
+UNAUTHORIZED = "2026-11-23 06:36:36 INFO [amazon-ssm-agent] amazon-ssm-agent - v{version}\n2026-11-23 06:36:40 ERROR error fetching the instanceID, Failed to fetch instance ID. Data from vault is empty. EC2MetadataError: failed to make EC2Metadata request\n\tstatus code: 401, request id: \n"
+RENEWAL = "2026-11-23 {time} INFO [CredentialRefresher] Next credential rotation will be in 29.99 minutes\n"
+ORPHANED = (
+    book.START
+    + book.ONLINE
+    + RENEWAL.format(time="06:36:37")
+    + "".join(
+        f"2026-11-23 {8 + n // 60:02}:{n % 60:02}:15 INFO [ssm-agent-worker] [HealthCheck] HealthCheck reporting agent health.\n"
+        for n in (0, 5)
+    )
+)
+"""The core was due at 07:06; its worker reports until 08:05."""
+RENEWED = RENEWAL.format(time="08:05:20")
+
+
+def died(*minutes: int) -> str:
+    """A worker that ends and is started anew, at these minutes."""
+    pool = "[amazon-ssm-agent] [LongRunningWorkerContainer] [WorkerProvider]"
+    return "".join(
+        f"2026-11-23 06:{n}:10.1000 INFO {pool} Process ssm-agent-worker (pid:{n}) has been terminated, remove from worker pool\n"
+        f"2026-11-23 06:{n}:10.2000 INFO {pool} Worker ssm-agent-worker (pid:{n + 1}) started\n"
+        for n in minutes
+    )
+
+
 def service(**fields: str) -> dict[str, str]:
     """The service with other fields, and no process."""
     told = dict(line.split("=", 1) for line in book.SERVICE.splitlines()[1:])
@@ -85,6 +110,7 @@ TRIED: dict[str, tuple[str, Host, Host]] = {
     "imds.server_error": ("imds-server-error", Host({"imds": book.imds(token="method=PUT;outcome=answered;http=500", v1="outcome=answered;http=500", instance_id="")}), Host()),
     "imds.impostor": ("imds-impostor", Host({"imds": "[token]\nmethod=PUT\noutcome=answered\nhttp=200\nserver=nginx\ntype=text/html\n| <html><body>Please log in</body></html>\n"}), Host()),
     "imds.too_old": ("agent-too-old-for-imdsv2", Host(OLD), Host()),
+    "imds.token_never_came": ("imds-hop-limit", Host({}, UNAUTHORIZED.replace("{version}", "3.1.1732.0"), bare=True), Host({}, UNAUTHORIZED.replace("{version}", "2.3.612.0"), bare=True)),
     "imds.fine": ("imds-*", Host(), Host(STALE)),
     # proxy
     "proxy.imds_by_proxy": ("proxy-no-noproxy-imds", Host({"agent-environ": PROXY}, book.no_imds("503 Service Unavailable: Service Unavailable")), Host({"agent-environ": PROXY_SPARED}, book.no_imds("503 Service Unavailable: Service Unavailable"))),
@@ -136,7 +162,7 @@ TRIED: dict[str, tuple[str, Host, Host]] = {
     # agent
     "agent.absent": ("agent-absent", Host({"packages": "[deb]\nstate=not-installed\n", "service": "[amazon-ssm-agent.service]\nLoadState=not-found\nActiveState=inactive\n", "processes": "", "agent-version": ""}), Host(STOPPED)),
     "agent.stopped": ("agent-stopped", Host(STOPPED), Host(service(ActiveState="activating", SubState="auto-restart"))),
-    "agent.told_to_stop": ("agent-stopped", Host({}, book.START + book.ONLINE + "2026-11-23 06:57:13.2396 INFO [amazon-ssm-agent] amazon-ssm-agent got signal:terminated value:0x9217a0\n2026-11-23 06:57:20.0000 INFO [amazon-ssm-agent] Bye.\n", bare=True), Host({}, book.START + book.ONLINE, bare=True)),
+    "processes.told_to_stop": ("agent-stopped", Host({}, book.START + book.ONLINE + "2026-11-23 06:57:13.2396 INFO [amazon-ssm-agent] amazon-ssm-agent got signal:terminated value:0x9217a0\n2026-11-23 06:57:20.0000 INFO [amazon-ssm-agent] Bye.\n", bare=True), Host({}, book.START + book.ONLINE, bare=True)),
     "agent.wrong_user": ("agent-wrong-user", Host({"processes": book.PS.replace("root  ", "nobody")}), Host()),
     "agent.worker_file": ("worker-broken", Host({"agent-files": "-rwxr-xr-x 1 root root 15323288 Nov 23 06:38 /usr/bin/amazon-ssm-agent\n-rw-r--r-- 1 root root 23851160 Nov 23 06:38 /usr/bin/ssm-agent-worker\n"}), Host({"agent-files": "-rwxr-xr-x 1 root root 15323288 Nov 23 06:38 /usr/bin/amazon-ssm-agent\n-rwxr-xr-x 1 root root 23851160 Nov 23 06:38 /usr/bin/ssm-agent-worker\n"})),
     "agent.worker_log": ("worker-broken", Host({}, book.START + "2026-11-23 06:47:26.5345 ERROR [amazon-ssm-agent] [LongRunningWorkerContainer] [WorkerProvider] failed to start worker ssm-agent-worker, fork/exec /usr/bin/ssm-agent-worker: exec format error\n"), Host({}, book.START + book.ONLINE)),
@@ -145,6 +171,8 @@ TRIED: dict[str, tuple[str, Host, Host]] = {
     "agent.forbidden": ("security-software-block", Host({**STOPPED, "security": 'selinux=Enforcing\navc=type=AVC msg=audit(1): avc: denied { execute } comm="amazon-ssm-agen"\n'}), Host({"security": "selinux=Enforcing\n"})),
     "agent.too_early": ("boot-race", Host({"clock": book.HEALTHY["clock"].replace("boot=1795400000", "boot=1795415760")}, book.request_failed("dial tcp 10.77.100.11:443: connect: network is unreachable")), Host({}, book.request_failed("dial tcp 10.77.100.11:443: connect: network is unreachable"))),
     "agent.runs": ("agent-stopped", Host(), Host(STOPPED)),
+    "processes.core_fell_silent": ("agent-stopped", Host({}, ORPHANED, bare=True), Host({}, ORPHANED + RENEWED, bare=True)),
+    "processes.dies_again_and_again": ("worker-broken", Host({}, book.START + book.ONLINE + died(40, 42, 44), bare=True), Host({}, book.START + book.ONLINE + died(40, 42), bare=True)),
     # config
     "config.corrupt": ("config-corrupt", Host({"agent-config": '{"Agent": {"Region": }\n'}), Host({"agent-config": '{"Agent": {"Region": ""}}\n'})),
     "config.corrupt_by_log": ("config-corrupt", Host({}, "2026-11-23 06:46:50 ERROR error occurred when starting amazon-ssm-agent: app config could not be loaded - invalid character '}' looking for beginning of object key string\n"), Host({}, book.START + book.ONLINE)),
