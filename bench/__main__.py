@@ -12,15 +12,19 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from bench import peer_rows, peers, sweeps
 from bench import rig as rigs
-from bench import sweeps
 from bench.machine import machine
 from bench.plan import Plan, quick
 from bench.rig import Rig
 from bench.rows import Results, Row, told, unmeasured
 
 OnRig = Callable[[Rig, Plan], Iterator[Row]]
-ON_RIG: dict[str, OnRig] = {name: partial(sweeps.rows, name=name) for name in sweeps.GOALS}
+ON_RIG: dict[str, OnRig] = {name: partial(sweeps.rows, name=name) for name in sweeps.GOALS} | {
+    "peers, W1": peer_rows.login,
+    "peers": peer_rows.used,
+    "peers, lent": peer_rows.lent,
+}
 
 
 def main() -> int:
@@ -32,6 +36,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the rig goes with us
     problem = rigs.missing()
     if not problem:
+        if not arguments.quick and not rigs.entered():
+            peers.install()  # while there is a network
         rigs.enter(sys.argv[1:])
     plan = _plan(arguments)
     if arguments.shell:

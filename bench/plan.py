@@ -12,6 +12,8 @@ class Plan:
     """Of one call of ``python -m bench``."""
 
     runs: int = 3
+    few: int = 10
+    """Hosts of the rows that take long."""
     hosts: int = 100
     many: int = 300
     """Hosts of the rows that are about many."""
@@ -28,4 +30,4 @@ class Plan:
 
 def quick(**given: int) -> Plan:
     """Everything once, with few hosts and a short log: it shows that the bench works, and nothing else."""
-    return replace(Plan(1, 4, 6, 10, 4, 4 * MEGABYTE), **given)
+    return replace(Plan(1, 3, 4, 6, 10, 4, 4 * MEGABYTE), **given)

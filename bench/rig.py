@@ -72,12 +72,17 @@ def missing() -> str:
     return f"not installed: {', '.join(absent)}" if absent else ""
 
 
+def entered() -> bool:
+    """Whether this process is in namespaces of its own."""
+    return os.environ.get(_MARK) == str(Path("/proc/self/ns/net").stat().st_ino)
+
+
 def enter(arguments: Sequence[str]) -> None:
     """Begin again as ``python -m bench ARGUMENTS`` in new namespaces; does nothing where we are in them.
 
     A shell is the first process there: it takes leave of the orphans that hosts leave behind.
     """
-    if os.environ.get(_MARK) == str(Path("/proc/self/ns/net").stat().st_ino):
+    if entered():
         return
     again = 'ip link set lo up; SSM_TRIAGE_BENCH_RIG=$(stat -Lc %i /proc/self/ns/net) "$@"; exit $?'
     namespaces = ["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
