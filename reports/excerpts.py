@@ -67,7 +67,7 @@ def _excerpt(citation: Citation, provenance: Provenance, caps: Caps) -> Excerpt:
         note=citation.note,
         probe=probe,
         how=provenance.via(probe) if probe else "",
-        whom=provenance.ran_as,
+        whom=provenance.whom(probe),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.evidence import Clock, ConnectionFacts, Evidence, Failure, Status
+from collector.evidence import Clock, ConnectionFacts, Evidence, Failure, Manifest, ProbeResult, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class ProbeTold:
     duration_ms: int | None = None
     note: str = ""
     """Why, where the status is not ``ok`` (hostile text)."""
+    ran_as: str = ""
+    """The user that it ran as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,10 @@ class Provenance:
     probes: tuple[ProbeTold, ...] = ()
     logs: tuple[LogTold, ...] = ()
 
+    def whom(self, probe: str) -> str:
+        """The user that ``probe`` ran as, or, of a log, that the script did."""
+        return next((told.ran_as for told in self.probes if told.probe == probe), self.ran_as)
+
     def via(self, probe: str) -> str:
         """Which tool gave the output of ``probe``; empty where that is not told."""
         return next((told.via for told in self.probes if told.probe == probe), "")
@@ -94,7 +100,9 @@ def provenance(evidence: Evidence, file: str = "") -> Provenance:
         redaction=manifest.redaction,
         masked=sum(probe.redacted for probe in manifest.probes) + sum(part.redacted for part in parts),
         probes=tuple(
-            ProbeTold(it.probe, it.status, it.via, len(it.output), it.duration_ms, it.note)
+            ProbeTold(
+                it.probe, it.status, it.via, len(it.output), it.duration_ms, it.note, _whom(it, manifest)
+            )
             for it in manifest.probes
         ),
         logs=tuple(
@@ -102,3 +110,8 @@ def provenance(evidence: Evidence, file: str = "") -> Provenance:
             for it in manifest.logs
         ),
     )
+
+
+def _whom(probe: ProbeResult, manifest: Manifest) -> str:
+    """As whom a probe ran; nobody where it was not asked."""
+    return "" if probe.status is Status.SKIPPED else probe.ran_as or manifest.ran_as

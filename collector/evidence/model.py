@@ -43,6 +43,8 @@ class ProbeResult:
     """Of ``output``, in hex."""
     redacted: int = 0
     """How many secrets were found in the output on arrival and masked."""
+    ran_as: str = ""
+    """The user that it ran as, where the probe itself says so; empty: the manifest's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,8 +64,6 @@ class WindowsFrameReader:
         """What stood outside of the frames (its first 4 KiB): a banner, a profile's words."""
         self.complete = False
         """Whether the script came to its end."""
-        self.ran_as: dict[str, str] = {}
-        """As whom each probe ran, by its own word."""
         self._sink = sink
         self._limits = {probe.id: probe.max_bytes for probe in probes}
         self._left = max_total
@@ -153,10 +151,20 @@ class WindowsFrameReader:
             return
         if len(body) > limit:
             body, status, note = body[:limit], Status.TRUNCATED, f"cut at {limit} bytes"
-        self.ran_as[probe] = _text(told, "ran_as")
         took = _whole(told.get("ms"))
         digest = hashlib.sha256(body).hexdigest()
-        self._deliver(ProbeResult(probe, status, body, None, took, _text(told, "via"), note, digest))
+        self._deliver(
+            ProbeResult(
+                probe,
+                status,
+                body,
+                duration_ms=took,
+                via=_text(told, "via"),
+                note=note,
+                sha256=digest,
+                ran_as=_text(told, "ran_as"),
+            )
+        )
 
     def _deliver(self, result: ProbeResult) -> None:
         if self._limits.pop(result.probe, None) is not None:

@@ -59,7 +59,10 @@ def test_a_whole_answer(kept: Kept, step: int, ends: str) -> None:
     assert reader.complete
     assert reader.hello["user"] == "WIN\\me"
     assert reader.noise == b"Welcome\n"
-    assert reader.ran_as == {"one": "WIN\\me", "two": "WIN\\me"}
+    assert {name: result.ran_as for name, result in kept.probes.items()} == {
+        "one": "WIN\\me",
+        "two": "WIN\\me",
+    }
     one = kept.probes["one"]
     assert (one.status, one.output, one.duration_ms) == (Status.OK, "한글\n".encode(), 20)
     assert one.sha256 == hashlib.sha256(one.output).hexdigest()
