@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -13,7 +12,7 @@ from analyzers.causes.rule import OURS
 from analyzers.causes.texts import steps, unfilled
 from analyzers.causes.values import AGENT, COMMERCIAL, UNIT
 from analyzers.diagnosis import Owner, Step
-from analyzers.text import Message, say
+from analyzers.text import Message, ready, say
 from collector.errors import UsageError
 
 
@@ -57,7 +56,7 @@ def explain(slug: str) -> Explanation:
 def _explanation(text: CauseText) -> Explanation:
     own = [r for r in every_rule() if r.slug == text.slug]
     rules = tuple(r.name if r.origin == OURS else f"{r.name} ({r.origin})" for r in own)
-    title, what, seen = (say(_plain(words)) for words in (text.title, text.what, text.seen))
+    title, what, seen = (ready(words) for words in (text.title, text.what, text.seen))
     mend, verify = _every_step(text.mend), _every_step(text.verify)
     return Explanation(
         text.slug, text.family, title, what, seen, text.owner, mend, verify, text.explains, rules
@@ -81,34 +80,6 @@ class _Gaps(dict[str, str]):
 
 
 _everything = _Gaps(agent=AGENT, unit=UNIT, **COMMERCIAL)
-
-
-def _plain(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
-
-
-def render(explanation: Explanation) -> str:
-    """Plain text for a terminal."""
-    return "\n".join(_lines(explanation)) + "\n"
-
-
-def _lines(explanation: Explanation) -> Iterator[str]:
-    yield f"{explanation.slug}: {explanation.title}"
-    yield ""
-    yield str(explanation.what)
-    if str(explanation.seen):
-        yield ""
-        yield f"How it is recognised: {explanation.seen}"
-    for title, some in (
-        ("How it is mended", explanation.remedy),
-        ("How to see that it is", explanation.verify),
-    ):
-        if some:
-            yield ""
-            yield f"{title}:"
-        for number, step in enumerate(some, 1):
-            yield f"  {number}. {step.text}"
-            yield from (f"       {line}" for line in step.lines)
 
 
 def listing() -> tuple[tuple[str, str, str], ...]:

@@ -188,6 +188,15 @@ output_options = _all(
     ),
 )
 
+lang_option = click.option(
+    "--lang",
+    type=Language(),
+    default="en",
+    show_default=True,
+    metavar="LANG",
+    help="Language of what is told to readers.",
+)
+
 report_options = _all(
     click.option(
         "--reporter",
@@ -202,14 +211,7 @@ report_options = _all(
         metavar="FILE",
         help="A zip to hand over as well: pages, JSON, and a ticket for each who must act.",
     ),
-    click.option(
-        "--lang",
-        type=Language(),
-        default="en",
-        show_default=True,
-        metavar="LANG",
-        help="Language of the reports.",
-    ),
+    lang_option,
 )
 
 signature_option = click.option(

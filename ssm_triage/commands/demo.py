@@ -12,8 +12,9 @@ from ssm_triage import options as opt
 
 @click.command("demo")
 @opt.output_options
+@opt.lang_option
 @opt.quiet_option
-def command(output: str | None, quiet: bool) -> int:
+def command(output: str | None, lang: str, quiet: bool) -> int:
     """Sweep a few lab hosts on this machine.
 
     The hosts are SSH servers on loopback that play recorded faults of the real agent.  Connections,
@@ -23,7 +24,7 @@ def command(output: str | None, quiet: bool) -> int:
     from ssm_triage.cli import run
 
     with tempfile.TemporaryDirectory(prefix="ssm-triage-demo-") as work, demo_hosts(Path(work)) as demo:
-        call = ["run", "-i", str(demo.inventory), "--ssh-config", "none", "--exit-zero"]
+        call = ["run", "-i", str(demo.inventory), "--ssh-config", "none", "--exit-zero", "--lang", lang]
         call += ["-o", output] if output else []
         if quiet:
             call.append("--quiet")

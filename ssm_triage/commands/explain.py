@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import click
 
+from ssm_triage import options as opt
+
 
 @click.command("explain")
 @click.argument("slug", required=False)
-def command(slug: str | None) -> int:
+@opt.lang_option
+def command(slug: str | None, lang: str) -> int:
     """Say what a cause is, how it is recognised and mended; without SLUG, list them all."""
-    from analyzers.explain import explain, listing, render
+    from analyzers.explain import explain
+    from reports.explanation import explanation_text, listing_text
+    from reports.i18n import translator
 
-    if slug is not None:
-        click.echo(render(explain(slug)), nl=False)
-        return 0
-    rows = listing()
-    width = max(len(name) for _, name, _ in rows)
-    family = ""
-    for row in rows:
-        if row[0] != family:
-            family = row[0]
-            click.echo(f"\n{family}")
-        click.echo(f"  {row[1]:<{width}}  {row[2]}")
+    translate = translator(lang)
+    click.echo(explanation_text(explain(slug), translate) if slug else listing_text(translate), nl=False)
     return 0

@@ -6,9 +6,11 @@ import pytest
 
 from analyzers.causes.catalogue import CauseText, catalogue
 from analyzers.causes.texts import gaps, message, steps
-from analyzers.explain import explain, listing, render
+from analyzers.explain import explain, listing
 from analyzers.graph import ORDER, _order
 from collector.errors import UsageError
+from reports.explanation import explanation_text
+from reports.i18n import translator
 
 _SLUGS = """
 agent-absent agent-stopped agent-wrong-user worker-broken duplicate-agent update-left-service-disabled
@@ -61,7 +63,7 @@ def test_templates_render(text: CauseText) -> None:
 
 
 def test_explain() -> None:
-    text = render(explain("clock-skew"))
+    text = explanation_text(explain("clock-skew"), translator())
     assert text.startswith("clock-skew: The host's clock is wrong")
     assert "<region>" in text
     assert ("host", "disk-full", "The disk is full") in listing()
