@@ -87,6 +87,7 @@ def _faults(message: Message) -> Iterator[str]:
     ids, texts = _several(message.id), _several(message.string)
     if not texts or not all(text.strip() for text in texts):
         yield "empty"
+        return
     gaps = {frozenset(_gaps(one)) for one in ids}
     code = sorted(_CODE.findall(ids[-1]))
     for text in texts:
@@ -117,6 +118,8 @@ def update(lang: str, wanted: Catalog) -> Catalog:
     catalog = read(lang) if po_of(lang).exists() else Catalog(lang, NAME, project=NAME)
     catalog.update(wanted, no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()
+    catalog.project, catalog.version = NAME, "1"
+    catalog.msgid_bugs_address = catalog.last_translator = catalog.language_team = NAME
     with po_of(lang).open("wb") as target:
         write_po(target, catalog, width=0, sort_by_file=True, include_lineno=False, ignore_obsolete=True)
     return catalog
