@@ -41,8 +41,8 @@ def hosts() -> Iterator[tuple[str, Diagnosis, Provenance]]:
             yield folder.name, diagnose(evidence, now=clock.finished if clock else None), _told(evidence)
     failure = Failure(
         FailureKind.REFUSED,
-        "192.0.2.7 port 22: connection refused",
-        "is an SSH server running there, on another port?",
+        "192.0.2.7 port 22 refused the connection",
+        "check that sshd or WinRM runs there and listens on this port, and the port in the inventory",
     )
     manifest = Manifest(1, TOOL, "collected", Subject("switched-off", "192.0.2.7"), failure=failure)
     gone = MemoryEvidence(manifest)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from xml.etree import ElementTree as ET
 
 from hypothesis import HealthCheck, given, settings
@@ -35,6 +37,7 @@ st.register_type_strategy(timedelta, st.timedeltas(timedelta(days=-900), timedel
 PARTS: Mapping[type, st.SearchStrategy[object]] = {str: TEXTS, datetime: MOMENTS}
 
 
+@cache
 def of(kind: type) -> st.SearchStrategy[object]:
     """Values of a dataclass, tuples kept short, by its type hints."""
     import typing
@@ -69,7 +72,11 @@ def test_every_format_writes_it(diagnosis: Diagnosis, told: Provenance, muted: t
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(of(Diagnosis), of(Provenance), st.lists(of(Muted), max_size=2).map(tuple))
+@given(
+    of(Diagnosis),
+    of(Provenance).map(lambda told: replace(told, sha256="")),
+    st.lists(of(Muted), max_size=2).map(tuple),
+)
 def test_json_gives_it_back(diagnosis: Diagnosis, told: Provenance, muted: tuple[Muted, ...]) -> None:
     document = to_json(diagnosis, told, muted)
     assert load_host(dump_json(document), "x") == Told(diagnosis, told, muted)
