@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import peer_rows, peers, sweeps
+from bench import dead, end_to_end, fixed, growth, logs, peer_rows, peers, reports, sweeps, winrm
 from bench import rig as rigs
 from bench.machine import machine
 from bench.plan import Plan, quick
@@ -20,10 +20,20 @@ from bench.rig import Rig
 from bench.rows import Results, Row, told, unmeasured
 
 OnRig = Callable[[Rig, Plan], Iterator[Row]]
+Alone = Callable[[Plan], Iterator[Row]]
 ON_RIG: dict[str, OnRig] = {name: partial(sweeps.rows, name=name) for name in sweeps.GOALS} | {
+    "dead hosts": dead.rows,
+    "growth": growth.rows,
+    "end to end": end_to_end.rows,
     "peers, W1": peer_rows.login,
     "peers": peer_rows.used,
     "peers, lent": peer_rows.lent,
+}
+ALONE: dict[str, Alone] = {
+    "fixed": fixed.rows,
+    "winrm": winrm.rows,
+    "logs": logs.rows,
+    "reports": reports.rows,
 }
 
 
@@ -31,7 +41,7 @@ def main() -> int:
     """Measure what the command line asks for; ends with 1 where one of our own rows has no number."""
     arguments = _arguments()
     if arguments.list:
-        print(*ON_RIG, sep="\n")
+        print(*ON_RIG, *ALONE, sep="\n")
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the rig goes with us
     problem = rigs.missing()
@@ -43,7 +53,7 @@ def main() -> int:
     if arguments.shell:
         return _shell(arguments.shell, plan)
     results, about = Results(), machine()
-    for rows in _measured(arguments.only or list(ON_RIG), plan, problem):
+    for rows in _measured(arguments.only or [*ON_RIG, *ALONE], plan, problem):
         results.keep(rows, about)
     return 0
 
@@ -69,6 +79,9 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 def _measured(names: Sequence[str], plan: Plan, problem: str) -> Iterator[list[Row]]:
     """Section by section, each row printed as it comes."""
+    for name in names:
+        if name in ALONE:
+            yield _printed(name, ALONE[name](plan))
     on_rig = [name for name in names if name in ON_RIG]
     if problem:
         yield [unmeasured(name, "", problem) for name in on_rig]
@@ -81,9 +94,13 @@ def _measured(names: Sequence[str], plan: Plan, problem: str) -> Iterator[list[R
 def _printed(name: str, rows: Iterator[Row]) -> list[Row]:
     print(f"--- {name}", flush=True)
     kept = []
-    for row in rows:
-        print(told(row), flush=True)
-        kept.append(row)
+    try:
+        for row in rows:
+            print(told(row), flush=True)
+            kept.append(row)
+    except Exception as error:  # what cannot be measured is a row too, and the other sections go on
+        kept.append(unmeasured(name, "", f"{type(error).__name__}: {error}"))
+        print(told(kept[-1]), flush=True)
     return kept
 
 

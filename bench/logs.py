@@ -1,167 +1,64 @@
-"""How fast logs are read, and what it takes: ``python -m bench.logs [LOG ...]``.
+"""How fast the agent's logs are read, and what it takes.
 
 Two logs of 30 MB are made from our own examples: one as a host writes it (1.5 % warnings and errors, the rest
-a few sentences with new ids and addresses), and one that is all errors.  Logs that are named come besides.
+a few sentences with new ids and addresses), and one that is all errors.
 
 Beside ours stand, over the same log: the plain loop, which holds every line against every pattern (over
 the first megabyte, since it takes a while), and ``grep -cF`` with as many fixed strings.  What counts is CPU
-time, user and system, the least of the rounds.  Peak memory is that of a process of its own, the interpreter
-and all imports included; the log comes from disk.
+time, user and system.  Peak memory is that of a process of its own, the interpreter and all imports included;
+the log comes from disk.
 """
 
 from __future__ import annotations
 
-import json
-import random
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from analyzers.logs import load_signatures, read_logs
 from analyzers.logs.grammar import parse_entry
 from analyzers.logs.signatures import Signature
-from bench.rows import RESULTS
+from bench.meter import resident_mb
+from bench.plan import Plan
+from bench.rows import Goal, Row, rounded, single, spread
+from bench.synthetic import MEGABYTE, made
 from collector.evidence import Evidence, LogFile, LogPart
 from collector.evidence.memory import MemoryEvidence, evidence_of
 
-MEGABYTE = 1_000_000
-_SIZE = 30 * MEGABYTE
-_ROUNDS = 5
 _NAME = "amazon-ssm-agent.log"
 _CASE = Path("tests/corpus/ep-no-response-3.3")
+_GOAL_MB_S, _GOAL_STORM_MB_S = 200, 100
 
 
-@dataclass(frozen=True)
-class SpeedRow:
-    """Reading one log, in MB (of a million bytes) per second of CPU."""
-
-    name: str
-    megabytes: float
-    runs: int
-    signatures: int
-    mb_s: float
-    mb_s_plain_loop: float
-    mb_s_grep: float
-
-
-@dataclass(frozen=True)
-class MemoryRow:
-    """Resident memory of a process that reads one log, at its most, in MB."""
-
-    name: str
-    megabytes: float
-    peak_mb: float
-    peak_mb_before: float
-    """The same before the first byte was read."""
+def rows(plan: Plan) -> Iterator[Row]:
+    """Speed on both logs, memory at 30 and 300 MB, and the analysis of one evidence file."""
+    size, runs = plan.log_bytes * 3 // 2, 2 * plan.runs - 1
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        usual, storm = folder / "usual.log", folder / "storm.log"
+        usual.write_bytes(made(size, 0.015))
+        storm.write_bytes(made(size, 1.0))
+        yield from _speed("logs", "a log as hosts write it", usual, runs, _GOAL_MB_S)
+        yield from _speed("logs, all errors", "a log of errors only", storm, runs, _GOAL_STORM_MB_S)
+        yield _memory(usual)
+        yield _memory(_tenfold(usual, folder / "long.log"))
+        yield _analyze(folder, runs)
 
 
-@dataclass(frozen=True)
-class AnalyzeRow:
-    """One evidence file, with all facts and a log, opened and judged."""
-
-    name: str
-    megabytes: float
-    runs: int
-    ms: float
-
-
-Row = SpeedRow | MemoryRow | AnalyzeRow
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print, and put the rows beside those that stand in ``build/bench.json``."""
-    names = sys.argv[1:] if argv is None else list(argv)
-    if names[:1] == ["--peak"]:
-        print(*_peak(Path(names[1])))
-        return 0
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        for row in _rows(Path(folder), [Path(name) for name in names]):
-            print("  ".join(f"{key} {value}" for key, value in asdict(row).items()), flush=True)
-            rows.append(asdict(row))
-    _keep(rows)
+def main(arguments: Sequence[str]) -> int:
+    """``python -m bench.logs LOG``: resident memory of this process before and after reading it, in MB."""
+    print(*_peak(Path(arguments[0])))
     return 0
 
 
-def _rows(folder: Path, given: Sequence[Path]) -> Iterator[Row]:
-    usual = folder / "usual.log"
-    usual.write_bytes(made(_SIZE, 0.015))
-    storm = folder / "storm.log"
-    storm.write_bytes(made(_SIZE, 1.0))
-    for name, log in [("logs", usual), ("logs, all errors", storm), *((path.name, path) for path in given)]:
-        yield _speed(name, log)
-    yield _memory(usual)
-    yield _memory(_tenfold(usual, folder / "long.log"))
-    yield _analyze(folder)
-
-
-def _keep(rows: list[dict[str, object]]) -> None:
-    """Rows of another bench stay; those of an earlier run of this one go."""
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    ours = [(row["name"], row.get("megabytes")) for row in rows]
-    others = [row for row in known if (row["name"], row.get("megabytes")) not in ours]
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(others + rows, indent=1) + "\n")
-
-
 # --- The logs ----------------------------------------------------------------------------------------
-
-_USUAL = (
-    (8, "INFO [ssm-agent-worker] [HealthCheck] HealthCheck reporting agent health."),
-    (8, "INFO [ssm-agent-worker] [MessageService] [MGSInteractor] received a pong"),
-    (6, "INFO [ssm-agent-worker] [MessageService] [MGSInteractor] send failed reply thread started"),
-    (
-        4,
-        "INFO [ssm-agent-worker] [MessageService] [Association] Schedule manager refreshed with "
-        "0 associations, 0 new associations associated",
-    ),
-    (3, "INFO [ssm-agent-worker] [EngineProcessor] [OutOfProcExecuter] Initializing state files for {id}"),
-    (2, "INFO [ssm-document-worker] [{id}] [DataBackend] inter process communication started"),
-    (1, "INFO [ssm-session-worker] [{session}] [DataBackend] Session worker closed"),
-    (2, "INFO [CredentialRefresher] Next credential rotation will be in 29.{number} minutes"),
-    (
-        1,
-        "INFO [ssm-agent-worker] [MessageService] [MGSInteractor] Successfully opened websocket connection "
-        "to: 10.0.{number}.{number}:443",
-    ),
-    (
-        1,
-        'INFO [ssm-agent-worker] [MessageService] [ProcessorWrapper] Sending reply {{"dateTime":"{time}",'
-        '"documentId":"{id}","documentStatus":"InProgress","documentTraceOutput":"","runtimeStatus":null}}',
-    ),
-)
-
-
-def made(size: int, errors: float, seed: int = 1) -> bytes:
-    """A log of about that size, of whose entries that share are failures."""
-    dice = random.Random(seed)
-    examples = [parse_entry(s.examples[0]) for s in load_signatures().all if s.axis != "entry"]
-    bad = [f"{entry.level} {entry.body}" for entry in examples if entry.level in ("WARN", "ERROR")]
-    weights, usual = zip(*_USUAL, strict=True)
-    out: list[str] = []
-    written, milliseconds = 0, 1_790_000_000_000
-    identity = session = ""
-    while written < size:
-        milliseconds += dice.choice((0, 0, 1, 40, 1000, 5000))
-        stamp = datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-2]
-        text = dice.choice(bad) if dice.random() < errors else dice.choices(usual, weights)[0]
-        if "{" in text and text in usual:
-            if dice.random() < 0.12 or not identity:  # the lines of one command have one id
-                digits = f"{dice.getrandbits(128):032x}"
-                identity = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-                session = f"admin-0{digits[:16]}"
-            number = dice.randrange(10, 250)
-            text = text.format(id=identity, session=session, number=number, time=stamp)
-        out.append(f"{stamp} {text}\n")
-        written += len(out[-1])
-    return "".join(out).encode()
 
 
 def _tenfold(log: Path, path: Path) -> Path:
@@ -193,12 +90,28 @@ def _evidence(path: Path) -> Evidence:
 # --- The measurements --------------------------------------------------------------------------------
 
 
-def _least(work: Callable[[], object], runs: int = _ROUNDS) -> float:
-    """Seconds of CPU, the children's included."""
-    return min(_cpu(work) for _ in range(runs))
+def _speed(name: str, what: str, log: Path, runs: int, goal_mb_s: float) -> Iterator[Row]:
+    """One row beside each of the other two ways."""
+    megabytes = log.stat().st_size / MEGABYTE
+    known, evidence = load_signatures(), _evidence(log)
+    start = log.read_bytes()[:MEGABYTE]
+    ours, grep = [], []
+    for _ in range(runs):
+        ours.append(megabytes / _cpu(lambda: read_logs(evidence, signatures=known)))
+        grep.append(megabytes / _cpu(lambda: _grep(log)))
+    plain = len(start) / MEGABYTE / _cpu(lambda: _plain(start))
+    what = f"{what}, {megabytes:.0f} MB, {len(known.all)} signatures: MB a second of CPU"
+    for beside, speeds in (("plain loop", [plain]), ("grep -cF", grep)):
+        median = statistics.median(speeds)
+        yield single(
+            f"{name}, {beside}", what, "MB/s", ours, floor=beside, floor_median=rounded(median),
+            ratio=rounded(statistics.median(ours) / median), goal=Goal(goal_mb_s, "median", at_least=True),
+            more={"floor_spread": spread(speeds)},
+        )  # fmt: skip
 
 
 def _cpu(work: Callable[[], object]) -> float:
+    """Seconds of CPU, the children's included."""
     before = _used()
     work()
     return _used() - before
@@ -207,21 +120,6 @@ def _cpu(work: Callable[[], object]) -> float:
 def _used() -> float:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
-
-
-def _speed(name: str, log: Path) -> SpeedRow:
-    size = log.stat().st_size / MEGABYTE
-    known, evidence = load_signatures(), _evidence(log)
-    start = log.read_bytes()[:MEGABYTE]
-    return SpeedRow(
-        name=name,
-        megabytes=round(size, 1),
-        runs=_ROUNDS,
-        signatures=len(known.all),
-        mb_s=round(size / _least(lambda: read_logs(evidence, signatures=known)), 1),
-        mb_s_plain_loop=round(len(start) / MEGABYTE / _least(lambda: _plain(start), runs=1), 2),
-        mb_s_grep=round(size / _least(lambda: _grep(log)), 1),
-    )
 
 
 def _plain(data: bytes) -> None:
@@ -247,30 +145,26 @@ def _fixed(signature: Signature) -> str:
     return text if len(text) > 8 else body.split("\n")[0]
 
 
-def _memory(log: Path) -> MemoryRow:
-    said = subprocess.run(
-        [sys.executable, "-m", "bench.logs", "--peak", str(log)], capture_output=True, text=True, check=True
-    )
+def _memory(log: Path) -> Row:
+    command = [sys.executable, "-m", "bench.logs", str(log)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
     before, peak = (float(number) for number in said.stdout.split())
-    size = log.stat().st_size / MEGABYTE
-    return MemoryRow("logs, memory", round(size, 1), round(peak, 1), round(before, 1))
+    megabytes = log.stat().st_size / MEGABYTE
+    return single(
+        f"logs, memory at {megabytes:.0f} MB", "resident memory at its most, reading it", "MB", [peak],
+        more={"before_mb": rounded(before)},
+    )  # fmt: skip
 
 
 def _peak(log: Path) -> tuple[float, float]:
     """Resident memory in MB before and at most, of this very process."""
     known = load_signatures()
-    before = _resident()
+    before = resident_mb()
     read_logs(_evidence(log), signatures=known)
-    return before, _resident()
+    return before, resident_mb()
 
 
-def _resident() -> float:
-    """The most so far.  ``ru_maxrss`` would tell of the process that started this one, too."""
-    status = Path("/proc/self/status").read_text()
-    return float(status.split("VmHWM:")[1].split()[0]) * 1024 / MEGABYTE
-
-
-def _analyze(folder: Path) -> AnalyzeRow:
+def _analyze(folder: Path, runs: int) -> Row:
     """A case of the corpus with all its facts, whose host had a longer life."""
     from analyzers.diagnose import diagnose
     from collector.evidence import Status
@@ -292,9 +186,12 @@ def _analyze(folder: Path) -> AnalyzeRow:
                 writer.log_data(data, None)
                 writer.log_end(Status.OK, "", deflate_whole=False)
         path = writer.finish(case.manifest)
-    seconds = _least(lambda: diagnose(open_evidence(path)))
-    return AnalyzeRow("analyze", round(path.stat().st_size / MEGABYTE, 2), _ROUNDS, round(seconds * 1000, 1))
+    took = [_cpu(lambda: diagnose(open_evidence(path))) * 1000 for _ in range(runs)]
+    what = (
+        f"one evidence file, all facts and 5 MB of log ({path.stat().st_size / 1000:.0f} kB), opened and told"
+    )
+    return single("analyze", what, "ms of CPU", took)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

@@ -46,6 +46,12 @@ def measured(command: Sequence[str], limit_s: float, environment: Mapping[str, s
     return Cost(**json.loads(done.stdout))
 
 
+def resident_mb() -> float:
+    """Of this very process, at its most so far.  ``ru_maxrss`` would tell of the one that started it, too."""
+    status = Path("/proc/self/status").read_text()
+    return float(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
+
+
 def main(arguments: Sequence[str]) -> int:
     """Measure; the command's own output is thrown away."""
     limit_s, *command = arguments

@@ -30,4 +30,4 @@ class Plan:
 
 def quick(**given: int) -> Plan:
     """Everything once, with few hosts and a short log: it shows that the bench works, and nothing else."""
-    return replace(Plan(1, 3, 4, 6, 10, 4, 4 * MEGABYTE), **given)
+    return replace(Plan(1, 3, 4, 6, 20, 4, 4 * MEGABYTE), **given)

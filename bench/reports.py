@@ -1,25 +1,25 @@
-"""What reports cost: ``python -m bench.reports``.
+"""What reports cost.
 
 One page of a demo host and one stuffed to its caps; a sweep of 1,000 hosts written as a folder of HTML, in a
-process of its own, whose resident memory at its most is told beside that before the first page; and an index
-of 10,000 hosts.  What counts is CPU time, user and system, the least of the rounds.
+process of its own, whose resident memory at its most is told beside that behind the first page; and an index
+of 10,000 hosts.  What counts is CPU time, user and system.
 """
 
 from __future__ import annotations
 
-import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from analyzers.diagnose import diagnose
 from analyzers.diagnosis import Diagnosis
-from bench.rows import RESULTS
+from bench.meter import resident_mb
+from bench.plan import Plan
+from bench.rows import Goal, Row, rounded, single
 from lab.corpus import load_case
 from lab.demo import PERSONAS
 from reports.base import HostReport, SweepInfo
@@ -29,60 +29,34 @@ from reports.index import render_index
 from reports.provenance import Provenance, provenance
 
 HOST = "batch-01"
-HOSTS, INDEXED = 1_000, 10_000
-_ROUNDS = 5
+_INDEXED = 10
+"""Times the hosts of a sweep."""
 
 
-@dataclass(frozen=True)
-class ReportRow:
-    """Rendering: CPU time, and bytes of what came out."""
-
-    name: str
-    hosts: int
-    ms: float
-    """Of all hosts together."""
-    bytes: int
-
-
-@dataclass(frozen=True)
-class ReportMemoryRow:
-    """Resident memory of a process that writes the reports of a sweep, at its most, in MB."""
-
-    name: str
-    hosts: int
-    peak_mb: float
-    peak_mb_before: float
-    """The same after the first page."""
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print, and put the rows beside those that stand in ``build/bench.json``."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    if arguments[:1] == ["--sweep"]:
-        print(*_sweep(Path(arguments[1])))
-        return 0
-    rows = []
-    for row in _rows():
-        rows.append(asdict(row))
-        print("  ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
-    names = {row["name"] for row in rows}
-    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    kept = [row for row in before if row.get("name") not in names]
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(kept + rows, indent=1) + "\n")
-    return 0
-
-
-def _rows() -> Iterator[ReportRow | ReportMemoryRow]:
+def rows(plan: Plan) -> Iterator[Row]:
+    """Pages one by one, an index, and a sweep."""
     diagnosis, evidence = _host()
-    yield _rendered("report of one host", 1, lambda: render_host(diagnosis, evidence))
     stuffed = _stuffed(diagnosis)
-    yield _rendered("report of one host, stuffed", 1, lambda: render_host(stuffed, evidence))
+    runs = 2 * plan.runs - 1
+    yield _rendered("report", "one page", lambda: render_host(diagnosis, evidence), runs)
+    yield _rendered("report, stuffed", "one page at its caps", lambda: render_host(stuffed, evidence), runs)
+    hosts = plan.very_many * _INDEXED
     entries = [
-        replace(entry_of(diagnosis, evidence, f"hosts/{n}.html"), name=f"web-{n}") for n in range(INDEXED)
+        replace(entry_of(diagnosis, evidence, f"hosts/{n}.html"), name=f"web-{n}") for n in range(hosts)
     ]
-    yield _rendered("index", INDEXED, lambda: render_index(entries), rounds=2)
-    yield from _measured_sweep()
+    what = f"an index of {hosts:,} hosts"
+    row = _rendered("index", what, lambda: render_index(entries), plan.runs)
+    yield row
+    size = row.more["bytes"] / 1e6
+    yield single("index, size", what, "MB", [size], hosts=hosts, goal=Goal(5, "median"))
+    yield from _sweep(plan.very_many)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``python -m bench.reports FOLDER HOSTS``: CPU seconds, and MB at the end and behind the first page."""
+    folder, hosts = arguments
+    print(*_written(Path(folder), int(hosts)))
+    return 0
 
 
 def _host() -> tuple[Diagnosis, Provenance]:
@@ -101,41 +75,40 @@ def _stuffed(diagnosis: Diagnosis) -> Diagnosis:
     )
 
 
-def _rendered(name: str, hosts: int, render: Callable[[], str], rounds: int = _ROUNDS) -> ReportRow:
+def _rendered(name: str, what: str, render: Callable[[], str], runs: int) -> Row:
     render()  # the templates are compiled once
     times = []
-    for _ in range(rounds):
+    for _ in range(runs):
         before = time.process_time()
         page = render()
-        times.append(time.process_time() - before)
-    return ReportRow(name, hosts, round(min(times) * 1_000, 1), len(page.encode()))
+        times.append((time.process_time() - before) * 1000)
+    return single(name, what, "ms of CPU", times, more={"bytes": len(page.encode())})
 
 
-def _measured_sweep() -> Iterator[ReportRow | ReportMemoryRow]:
+def _sweep(hosts: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        command = [sys.executable, "-m", "bench.reports", "--sweep", folder]
-        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        seconds, peak, before = map(float, told)
+        command = [sys.executable, "-m", "bench.reports", folder, str(hosts)]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        seconds, peak, before = map(float, said)
         written = sum(path.stat().st_size for path in Path(folder).rglob("*.html"))
-    yield ReportRow("reports of a sweep", HOSTS, round(seconds * 1_000, 1), written)
-    yield ReportMemoryRow("reports of a sweep, memory", HOSTS, peak, before)
+    what = f"the pages and the index of {hosts:,} hosts"
+    yield single("reports of a sweep", what, "s of CPU", [seconds], hosts=hosts, more={"bytes": written})
+    yield single(
+        "reports of a sweep, memory", f"{what}: resident memory at its most", "MB", [peak], hosts=hosts,
+        more={"first_page_mb": rounded(before)},
+    )  # fmt: skip
 
 
-def _sweep(folder: Path) -> tuple[float, float, float]:
-    """CPU seconds, and the memory at its most behind the last page and behind the first."""
+def _written(folder: Path, hosts: int) -> tuple[float, float, float]:
     diagnosis, evidence = _host()
     reporter = HtmlReporter(folder, SweepInfo("ssm-triage bench"))
     reporter.add(HostReport("first", diagnosis, evidence))
-    before, began = _peak(), time.process_time()
-    for n in range(HOSTS - 1):
+    before, began = resident_mb(), time.process_time()
+    for n in range(hosts - 1):
         reporter.add(HostReport(f"web-{n}", diagnosis, evidence))
     reporter.finish()
-    return time.process_time() - began, _peak(), before
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
+    return time.process_time() - began, resident_mb(), before
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

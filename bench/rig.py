@@ -129,9 +129,8 @@ def delayed(milliseconds: float) -> Iterator[bool]:
 
 def black_holes(count: int) -> list[str]:
     """Addresses that swallow packets, from now on and as long as the network namespace lives."""
-    rules = (
-        "table inet bench { chain out { type filter hook output priority 0; ip daddr 127.9.0.0/16 drop; } }"
-    )
+    hook = "type filter hook output priority 0"
+    rules = f"table inet bench {{\n chain out {{\n {hook}; ip daddr 127.9.0.0/16 drop\n }}\n}}\n"
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
     return [f"127.9.{n // 250}.{n % 250 + 1}" for n in range(count)]
 

@@ -1,4 +1,4 @@
-"""``python -m bench.winrm``: what WinRM costs, ours beside plain ``run_ps`` in a loop and beside pypsrp.
+"""What WinRM costs, ours beside plain ``run_ps`` in a loop and beside pypsrp.
 
 The host is the lab's, a process of its own on loopback; NTLM over HTTP, every message encrypted.  On a real
 host each answer also costs a round trip and Windows' own time: the number of messages says how many.
@@ -6,8 +6,6 @@ host each answer also costs a round trip and Windows' own time: the number of me
 
 from __future__ import annotations
 
-import argparse
-import json
 import multiprocessing
 import os
 import random
@@ -16,47 +14,45 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-RESULTS = Path("build/bench-winrm.json")
+from bench.plan import Plan
+from bench.rows import Row, compared
+from bench.synthetic import MEGABYTE
+
 _USER, _PASSWORD = "alice", "open sesame"  # of a lab that lives for a minute
 _PIECE = 1 << 20
 """Bytes that one ``run_ps`` asks for: what a script that knows no better reads at a time."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """One kind of work by one client; medians."""
-
-    work: str
-    client: str
-    seconds: float
-    cpu: float
-    """Of the client alone, user and system."""
-    messages: int
-    megabytes_per_s: float | None = None
+_SCRIPTS = 20
+"""Short ones, each a login."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print a table, and write ``build/bench-winrm.json``."""
-    parser = argparse.ArgumentParser(prog="bench.winrm", description=__doc__.split("\n", 1)[0])  # type: ignore[union-attr]
-    parser.add_argument("--megabytes", type=int, default=30)
-    parser.add_argument("--scripts", type=int, default=20, help="how many short scripts, each a login")
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args(argv)
-    size = arguments.megabytes << 20
+def rows(plan: Plan) -> Iterator[Row]:
+    """A log of 30 MB, and short scripts: our CPU beside that of each other client."""
+    size = max(_PIECE, plan.log_bytes * 3 // 2 // _PIECE * _PIECE)
     with _Host(size) as host:
-        rows = [_measure("log", name, work, host, size, arguments.rounds) for name, work in _LOG.items()]
-        for name, script in _SHORT.items():
-            work = _many(script, arguments.scripts)
-            rows.append(_measure(f"{arguments.scripts} scripts", name, work, host, None, arguments.rounds))
-    _print(rows)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-    return 0
+        log = {name: _taken(name, work, host, size, plan.runs) for name, work in _LOG.items()}
+        yield from _rows("WinRM, log", f"{size / MEGABYTE:.0f} MB of log over NTLM, encrypted", log, size)
+        short = {
+            name: _taken(name, _many(script, _SCRIPTS), host, None, plan.runs)
+            for name, script in _SHORT.items()
+        }
+        yield from _rows("WinRM, short scripts", f"{_SCRIPTS} short scripts, a login each", short, None)
+
+
+@dataclass(slots=True)
+class _Taken:
+    """Of one client, run by run."""
+
+    cpu: list[float] = field(default_factory=list)
+    """Of the client alone, user and system, in seconds."""
+    wall: list[float] = field(default_factory=list)
+    messages: list[int] = field(default_factory=list)
 
 
 # --- The host, in a process of its own ---------------------------------------------------------------
@@ -172,29 +168,33 @@ def _many(script: Callable[[_Host], int], times: int) -> Work:
     return lambda host, size: sum(script(host) for _ in range(times))
 
 
-def _measure(work: str, client: str, do: Work, host: _Host, size: int | None, rounds: int) -> Row:
-    taken = []
-    for _ in range(rounds):
+def _taken(client: str, do: Work, host: _Host, size: int | None, runs: int) -> _Taken:
+    taken = _Taken()
+    for _ in range(runs):
         host.messages()
         before, started = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
         received = do(host, size or 0)
-        seconds, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_SELF)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        taken.wall.append(time.monotonic() - started)
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        taken.cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        taken.messages.append(host.messages())
         if size is not None and received != size:
-            raise SystemExit(f"bench: {client} brought home {received} of {size} bytes")
-        taken.append((seconds, cpu, host.messages()))
-        print(f"{work}: {client}", file=sys.stderr)
-    seconds, cpu, messages = (statistics.median(run[at] for run in taken) for at in range(3))
-    rate = round(size / seconds / 1e6, 1) if size is not None else None
-    return Row(work, client, round(seconds, 3), round(cpu, 3), int(messages), rate)
+            raise RuntimeError(f"{client} brought home {received} of {size} bytes")
+        print(f"  {client}: {taken.cpu[-1]:.2f} s of CPU, {taken.wall[-1]:.1f} s", file=sys.stderr)
+    return taken
 
 
-def _print(rows: Sequence[Row]) -> None:
-    print(f"{'work':14}{'client':18}{'wall s':>9}{'CPU s':>9}{'messages':>10}{'MB/s':>8}")
-    for row in rows:
-        rate = "" if row.megabytes_per_s is None else f"{row.megabytes_per_s:.1f}"
-        print(f"{row.work:14}{row.client:18}{row.seconds:9.2f}{row.cpu:9.2f}{row.messages:10}{rate:>8}")
+def _rows(name: str, what: str, taken: dict[str, _Taken], size: int | None) -> Iterator[Row]:
+    ours = taken["ours"]
+    for client, theirs in taken.items():
+        if client != "ours":
+            more = _more("", ours, size) | _more("floor_", theirs, size)
+            yield compared(f"{name}, {client}", what, ours.cpu, theirs.cpu, floor=client, more=more)
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+def _more(prefix: str, taken: _Taken, size: int | None) -> dict[str, float]:
+    wall = statistics.median(taken.wall)
+    more = {"wall_median_s": round(wall, 2), "messages": int(statistics.median(taken.messages))}
+    if size is not None:
+        more["mb_per_s"] = round(size / wall / MEGABYTE, 1)
+    return {prefix + key: value for key, value in more.items()}

@@ -69,17 +69,8 @@ def _python(script: str) -> Command:
 def _pyinfra(job: Job) -> list[str]:
     hosts, deploy = HERE / "pyinfra_inventory.py", HERE / "pyinfra_deploy.py"
     folder = str(Path(job.config).parent)  # it leaves a file where it is called, should it fail
-    return [
-        "env",
-        "-C",
-        folder,
-        str(PYINFRA.absolute()),
-        "-y",
-        "--parallel",
-        str(job.forks),
-        str(hosts),
-        str(deploy),
-    ]
+    options = ["-y", "--parallel", str(job.forks)]
+    return ["env", "-C", folder, str(PYINFRA.absolute()), *options, str(hosts), str(deploy)]
 
 
 def _pdsh(job: Job) -> list[str]:
