@@ -17,7 +17,7 @@ from analyzers.causes import every_rule
 from analyzers.causes.asides import without_asides
 from analyzers.causes.case import Case
 from analyzers.causes.catalogue import Catalogue, CauseText
-from analyzers.causes.proof import proof_of_health
+from analyzers.causes.proof import by_log_alone, proof_of_health
 from analyzers.causes.recovery import settled
 from analyzers.causes.rule import OURS, Exclusion, Finding, Rule, Told
 from analyzers.causes.texts import message, steps
@@ -227,7 +227,7 @@ def _headline(
     catalogue: Catalogue,
     case: Case,
 ) -> Message:
-    if verdict is Verdict.HEALTHY and not case.manifest.probes:
+    if verdict is Verdict.HEALTHY and by_log_alone(case):
         last = case.logs.last_event.time if case.logs.last_event is not None else None
         if last is None:
             return say("By its log the agent worked up to its end; nothing else of the host was seen.")

@@ -30,27 +30,30 @@ def _managed(case: Case) -> tuple[str | None, tuple[Citation, ...]]:
     return None, ()
 
 
-def _on_ec2(case: Case) -> str | None:
-    """The id of the EC2 instance that this host is; ``None``: not seen to be one."""
+def _on_ec2(case: Case) -> bool:
+    """Whether this host was seen to be an EC2 instance: by its machine, or by its metadata service."""
     machine = case.facts.virtualization.or_none()
-    if case.imds is not None and case.imds.state is ImdsState.OK and case.imds.instance_id:
-        return case.imds.instance_id
-    return machine.instance_id if machine is not None and machine.ec2 else None
+    answers = case.imds.answers.values() if case.imds is not None else ()
+    serves = any(answer.server == _IMDS_SERVER and answer.status in (200, 401, 404) for answer in answers)
+    known = case.imds is not None and case.imds.state is ImdsState.OK and bool(case.imds.instance_id)
+    return known or serves or (machine is not None and bool(machine.ec2))
+
+
+_IMDS_SERVER = "EC2ws"
 
 
 @rule("hybrid-registration-residue", "imds", "virtualization", "registration", "logs")
 def residue(case: Case) -> Iterator[Told]:
     """An EC2 instance acts by a registration.  One that works so may be meant; one that fails is not."""
     managed, shown = _managed(case)
-    instance = _on_ec2(case)
-    if managed is None or instance is None:
+    if managed is None or not _on_ec2(case):
         return
     refused = [s for s in case.failures() if s.signature in _REFUSALS]
     if refused or not case.connected:
-        values = {"managed": managed, "instance": instance}
-        at = case.imds.answer("instance-id") if case.imds is not None else None
+        at = (case.imds.answer("instance-id") or case.imds) if case.imds is not None else None
         cited = (*shown, *lines(at.at if at else None), *shares(refused))
-        yield Finding("hybrid-registration-residue", CERTAIN if refused else LIKELY, cited, values=values)
+        sure = CERTAIN if refused else LIKELY
+        yield Finding("hybrid-registration-residue", sure, cited, values={"managed": managed})
 
 
 @rule("hybrid-registration-invalid", "logs")
@@ -86,10 +89,7 @@ def not_residue(case: Case) -> Iterator[Told]:
         reason = say("The agent takes the EC2 identity; there is no hybrid registration in use.")
         yield Exclusion("hybrid-*", reason)
     elif (
-        managed is not None
-        and case.imds is not None
-        and case.imds.state in UNANSWERED
-        and _on_ec2(case) is None
+        managed is not None and case.imds is not None and case.imds.state in UNANSWERED and not _on_ec2(case)
     ):
         yield Exclusion(
             "hybrid-registration-residue",

@@ -139,7 +139,7 @@ def blocked(case: Case) -> Iterator[Told]:
 @rule("vpc-endpoint-missing", "endpoints")
 def missing(case: Case) -> Iterator[Told]:
     """Some endpoints of the VPC answer on private addresses; these have public ones that nothing leads to."""
-    working = [e for e in case.endpoints.values() if e.state is EndpointState.OK]
+    working = [e for e in case.endpoints.values() if e.state in (EndpointState.OK, EndpointState.CONNECTED)]
     inside = [e for e in working if (a := first_address(e)) is not None and private(a)]
     outside = [
         e for e in direct(case, EndpointState.TIMEOUT, EndpointState.NO_ROUTE)
@@ -150,7 +150,8 @@ def missing(case: Case) -> Iterator[Told]:
         cited = lines(
             *(e.shown_by for e in outside), *(e.resolve.at for e in (*outside, inside[0]) if e.resolve)
         )
-        yield Finding("vpc-endpoint-missing", CERTAIN, cited, values=values)
+        sure = CERTAIN if any(e.state is EndpointState.OK for e in inside) else LIKELY
+        yield Finding("vpc-endpoint-missing", sure, cited, values=values)
 
 
 @rule("ipv6-only", "addresses", "endpoints")
@@ -172,14 +173,14 @@ def only_ipv6(case: Case) -> Iterator[Told]:
         )
 
 
-def accounted(case: Case, endpoint: Endpoint) -> bool:
-    """Whether all of the host that could stop the connection was seen, and does not."""
+def unaccounted(case: Case, endpoint: Endpoint) -> int:
+    """How much of the host that could look the same was not seen: its firewall, its proxies, its names."""
     firewall = judged(case, endpoint)
     passed = firewall is not None and firewall.fate is Fate.PASS
     layers = case.facts.proxy.or_none()
     no_other_way = layers is not None and layers.system is not None and not layers.elsewhere
     named = endpoint.resolve is not None and case.facts.hosts_file.or_none() is not None
-    return passed and no_other_way and named
+    return (passed, no_other_way, named).count(False)
 
 
 @rule("endpoint-unreachable", "endpoints")
@@ -192,7 +193,8 @@ def unreachable(case: Case) -> Iterator[Told]:
         address = first_address(first)
         answer = case.routing.answer(address) if case.routing is not None and address is not None else None
         cited = lines(*(e.shown_by for e in failing), answer.at if answer is not None else None)
-        sure = CERTAIN if all(accounted(case, e) for e in failing) else LIKELY
+        unseen = max(unaccounted(case, e) for e in failing)
+        sure = CERTAIN if not unseen else LIKELY if unseen == 1 else POSSIBLE
         if first.state is EndpointState.REFUSED and judged(case, first) is None:
             sure = POSSIBLE  # a reset may as well come from the host itself, or from where a wrong name leads
         if any(e.disagreement for e in failing):

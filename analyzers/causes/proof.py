@@ -30,6 +30,12 @@ def proof_of_health(case: Case) -> tuple[Citation, ...]:
     return () if failing or (case.logs.has_entries and _never_arrived(case)) else holding(case)
 
 
+def by_log_alone(case: Case) -> bool:
+    """Whether nothing of the host but its log shows that the agent is there now."""
+    facts = (case.facts.processes.or_none(), case.facts.sockets.or_none(), case.unit)
+    return all(fact is None for fact in facts)
+
+
 def gone(case: Case) -> bool:
     """Whether the processes were listed, and the agent's is not among them."""
     processes = case.facts.processes.or_none()

@@ -87,15 +87,15 @@ def _no_identity(case: Case) -> bool:
     return case.logs.has_entries and case.identity is None and not case.connected
 
 
-@rule("proxy-missing-or-wrong-layer", "proxy")
+@rule("proxy-missing-or-wrong-layer", "proxy", "endpoints")
 def not_for_the_service(case: Case) -> Iterator[Told]:
     """A proxy is set for shells, the service has none, and the direct way is shut."""
     layers = case.facts.proxy.or_none()
-    if layers is None or case.proxied or not case.endpoints:
+    if case.proxied or not case.endpoints or (layers is None and case.proxied is None):
         return
     failing = [e for e in case.endpoints.values() if e.state in _BLOCKED]
     reached = [e for e in case.endpoints.values() if e.state not in _BLOCKED | _UNTOLD]
-    elsewhere = next((v for v in layers.elsewhere if v.value), None)
+    elsewhere = next((v for v in layers.elsewhere if v.value), None) if layers is not None else None
     served = next(
         (e.proxied for e in case.endpoints.values() if e.proxied is not None and e.proxied.ok), None
     )
