@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
+_TOKEN = 60
 _CODE = re.compile("`([^`]+)`")
 
 
@@ -97,9 +98,18 @@ def _dressed(translate: Translator, message: Message) -> Markup:
         translate.say(
             message,
             ours=lambda words: _CODE.sub(r"<code>\1</code>", str(escape(words))),
-            theirs=lambda value: Markup("<bdi>{}</bdi>").format(one_line(value)),
+            theirs=_isolated,
         )
     )
+
+
+def _isolated(value: str) -> Markup:
+    """One value in a sentence; of a name with hyphens, no line ends at one of them."""
+    from markupsafe import Markup
+
+    token = "-" in value and len(value) <= _TOKEN and not any(map(str.isspace, value))
+    kept = Markup('<bdi class="token">{}</bdi>') if token else Markup("<bdi>{}</bdi>")
+    return kept.format(one_line(value))
 
 
 @lru_cache(maxsize=8)

@@ -1,9 +1,9 @@
 """The picture of the path that the agent needs: what works, what fails, and where it stops.
 
-Geometry only; ``templates/picture.j2`` draws it.  The host stands at the left.  What lies behind the gateway
-hangs on the gateway, endpoints hang on the proxy where one is in use.  Instance metadata is link-local and
-hangs on the host itself.  What works although the gateway does not must have another way, and hangs on the
-host too.
+Geometry only; ``templates/picture.j2`` draws it.  The host stands at the left, its gateway below it.  What
+lies behind the gateway hangs on the gateway, endpoints hang on the proxy where one is in use.  Instance
+metadata is link-local and hangs on the host itself.  What works although the gateway does not must have
+another way, and hangs on the host too.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from analyzers.diagnosis import Hop
 from reports.clean import one_line
 
-ROW, BOX, MARK = 62, 46, 9
-WIDTH = 700
-_HOST, _GATEWAY, _PROXY, _GAP, _LEAF = 110, 124, 166, 40, 290
+ROW, BOX, MARK = 60, 46, 9
+_NEAR, _PROXY, _LEAF, _GAP = 138, 166, 380, 50
+"""Widths: of the host and the gateway, the proxy, what lies at the end, and of the room between."""
+_LEAF_PROXIED = 252
+WIDTH = _NEAR + _GAP + _PROXY + _GAP + _LEAF_PROXIED
+"""At most."""
 MOST = 16
 """Hops drawn at most; the list beside the picture has them all."""
 
@@ -40,6 +43,10 @@ class Box:
     @property
     def right(self) -> int:
         return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.y + BOX
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +78,41 @@ def draw(host: str, hops: Sequence[Hop]) -> Picture:
     direct = [hop for hop in leaves if _is_direct(hop, gateway, proxy)]
     proxied = [hop for hop in leaves if proxy and hop.kind == "endpoint"]
     routed = [hop for hop in leaves if hop not in direct and hop not in proxied]
-    # A gateway or proxy with nothing behind it takes a row of its own.
+    # Each box takes a row at least: the host its own, a proxy with nothing behind it too; a gateway takes
+    # two, so that the line down to it has room for its mark.
     behind_proxy = len(proxied) or (1 if proxy else 0)
-    behind_gateway = len(routed) + behind_proxy or (1 if gateway else 0)
-    bottom = max(len(direct) + behind_gateway, 1) * ROW
+    behind_gateway = max(len(routed) + behind_proxy, 2 if gateway else 0)
+    beside_host = max(len(direct), 1 if gateway or not behind_gateway else 0)
+    rows = beside_host + behind_gateway
 
-    root = _box(Hop("host", host, "ok"), 0, (bottom - ROW) // 2, _HOST)
+    root = _box(Hop("host", host, "ok"), 0, _midway(0, beside_host if gateway else rows), _NEAR)
     boxes, legs = [root], []
-
-    def add(start: Box, hop: Hop, x: int, y: int, width: int) -> Box:
-        box = _box(hop, x, y, width)
-        boxes.append(box)
-        legs.append(_leg(start, box))
-        return box
-
-    def between(start: Box, hop: Hop | None, width: int, first_row: int, rows: int) -> Box:
-        """A box midway beside its rows; where there is no such hop, what follows hangs on ``start``."""
-        if hop is None:
-            return start
-        return add(start, hop, start.right + _GAP, (first_row * 2 + rows - 1) * ROW // 2, width)
-
-    exit_box = between(root, gateway, _GATEWAY, len(direct), behind_gateway)
-    proxy_box = between(exit_box, proxy, _PROXY, len(direct) + len(routed), behind_proxy)
-    width = min(_LEAF, WIDTH - proxy_box.right - _GAP)
+    exit_box = proxy_box = root
+    if gateway:
+        exit_box = _box(gateway, 0, _midway(beside_host, behind_gateway), _NEAR)
+        boxes.append(exit_box)
+        legs.append(_drop(root, exit_box))
+    if proxy:
+        row = beside_host + len(routed)
+        proxy_box = _box(proxy, exit_box.right + _GAP, _midway(row, behind_proxy), _PROXY)
+        boxes.append(proxy_box)
+        legs.append(_leg(exit_box, proxy_box))
+    else:
+        proxy_box = exit_box
+    width = _LEAF_PROXIED if proxy else _LEAF
+    x = _NEAR + _GAP + (_PROXY + _GAP if proxy else 0)
     starts = [root] * len(direct) + [exit_box] * len(routed) + [proxy_box] * len(proxied)
-    for row, (start, hop) in enumerate(zip(starts, direct + routed + proxied, strict=True)):
-        add(start, hop, WIDTH - width, row * ROW, width)
+    places = [*range(len(direct)), *range(beside_host, rows)]
+    for row, start, hop in zip(places, starts, direct + routed + proxied, strict=False):
+        boxes.append(_box(hop, x, row * ROW, width))
+        legs.append(_leg(start, boxes[-1]))
     legs.sort(key=lambda leg: (not leg.cut_off, leg.state == "failed"))
-    return Picture(WIDTH, bottom, tuple(boxes), tuple(legs))
+    return Picture(x + width, rows * ROW, tuple(boxes), tuple(legs))
+
+
+def _midway(first_row: int, rows: int) -> int:
+    """Where a box stands that is midway beside its rows."""
+    return (first_row * 2 + rows - 1) * ROW // 2
 
 
 def _is_direct(hop: Hop, gateway: Hop | None, proxy: Hop | None) -> bool:
@@ -109,7 +123,14 @@ def _is_direct(hop: Hop, gateway: Hop | None, proxy: Hop | None) -> bool:
 
 
 def _box(hop: Hop, x: int, y: int, width: int) -> Box:
-    return Box(hop, x, y + (ROW - BOX) // 2, width, fit(one_line(hop.name, 80), width - 22))
+    return Box(hop, x, y + (ROW - BOX) // 2, width, fit(one_line(hop.name, 80), width - 24))
+
+
+def _drop(start: Box, end: Box) -> Leg:
+    """A line straight down, with its mark midway."""
+    x, mark = start.x + start.width // 2, (start.bottom + end.y) // 2
+    reached, beyond = f"M{x} {start.bottom}V{mark - MARK}", f"M{x} {mark + MARK}V{end.y}"
+    return Leg(end.hop.state, False, reached, beyond, x, mark)
 
 
 def _leg(start: Box, end: Box) -> Leg:
@@ -149,4 +170,6 @@ def _width(text: str) -> float:
 def _letter(char: str) -> float:
     if unicodedata.east_asian_width(char) in "WF" or char in "MWmw@%":
         return 14.5
-    return 10.5 if char.isupper() or char in "⟨⟩" else 8.4
+    if char in "ijlt.,:;'|! ":
+        return 5.4
+    return 10.5 if char.isupper() or char in "⟨⟩" else 8.7
