@@ -6,9 +6,11 @@ name can stand (the host's own, URLs, proxy settings, ARNs, home folders), and r
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
+from typing import Any
 
 from collector.evidence import Evidence
 from collector.evidence.records import parse_records
@@ -26,6 +28,7 @@ _KEPT_USERS = frozenset((
     "bitnami", "suse", "cloud-user", "opc", "ssm-user", "nobody", "daemon", "bin", "sys", "adm",
     "Administrator", "SYSTEM", "ContainerAdministrator", "local",
 ))  # fmt: skip
+_KEPT_DOMAINS = frozenset(("NT AUTHORITY", "NT SERVICE", "BUILTIN"))
 _KEPT_ISSUER = re.compile(r"(?i)amazon|starfield|digicert|^us$")
 _KEPT_ROLE = re.compile(r"AWS|Amazon|aws[-:]|ec2-instance$|m?i-[0-9a-f]{8,17}$")
 _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?")
@@ -60,10 +63,10 @@ class Names:
         manifest = evidence.manifest
         subject, connection = manifest.subject, manifest.connection
         self._add(HOST, subject.name, subject.address)
-        self._add(USER, manifest.ran_as)
+        self._account(manifest.ran_as)
         if connection is not None:
             self._add(HOST, connection.address)
-            self._add(USER, connection.user)
+            self._account(connection.user)
             for hop in connection.jump:
                 user, _, host = hop.rpartition("@")
                 self._add(USER, user)
@@ -92,7 +95,7 @@ class Names:
             if key in ("search", "domain") or _ADDRESS.fullmatch(key):
                 self._add(HOST, *names)
         for record in parse_records(evidence.probe("whoami").output):
-            self._add(USER, record.get("user"), record.get("login"))
+            self._account(record.get("user"), record.get("login"))
         for record in parse_records(evidence.probe("imds").output):
             if record.name == "role" and record.get("http") == "200":
                 self._add(ROLE, *record.body.split()[:1])
@@ -100,6 +103,32 @@ class Names:
             for record in parse_records(evidence.probe(f"endpoint-{service}").output):
                 for name in (record.get("issuer"), record.get("subject")):
                     self._add(ISSUER, *re.findall(r"\b(?:CN|OU?) ?= ?([^,/\n]{3,64})", name))
+
+        self._from_objects(evidence)
+
+    def _from_objects(self, evidence: Evidence) -> None:
+        """What a Windows host keeps as objects, one of JSON on each line (docs/evidence.md)."""
+        for probe in ("resolv-conf", "proxy-layers", "service"):
+            for told in _objects(evidence.probe(probe).output):
+                self._account(_text(told.get("account")))
+                for key in ("list", "domain", "dhcp_domain", "value", "names"):
+                    found = told.get(key)
+                    for text in found if isinstance(found, list) else [found]:
+                        for word in re.split(r"[;,=\s]+", _text(text)):
+                            self._add(HOST, re.sub(r"^[a-z]+://(?:[^/@]*@)?", "", word).partition("/")[0])
+
+    def _account(self, *accounts: str) -> None:
+        """``alice``, ``DOMAIN\\alice``, ``alice@corp.example``; what Windows itself has stays."""
+        for account in accounts:
+            domain, backslash, user = account.rpartition("\\")
+            user, _, realm = user.partition("@")
+            if domain.upper() not in _KEPT_DOMAINS or not backslash:
+                self._add(USER, user)
+                self._add(HOST, domain.lstrip("."), realm)
+
+    def add(self, kind: str, *names: str) -> None:
+        """Learn names of which somebody else knows the kind."""
+        self._add(kind, *names)
 
     def _add(self, kind: str, *names: str) -> None:
         for name in names:
@@ -133,6 +162,20 @@ def _tells(kind: str, name: str) -> bool:
     if kind == ROLE:
         return not _KEPT_ROLE.match(name)
     return not _PUBLIC.search(name)
+
+
+def _objects(output: bytes) -> Iterator[dict[str, Any]]:
+    for line in output.splitlines():
+        try:
+            value = json.loads(line) if line.startswith(b"{") else None
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            yield value
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def is_address(name: str) -> bool:

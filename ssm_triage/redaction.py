@@ -160,8 +160,10 @@ def learn(evidences: Iterable[Evidence]) -> Names:
         EvidenceError: a log is damaged.
     """
     from collector.probes.compile import compile_script
+    from collector.probes.windows.compile import compile_windows
 
-    names = Names(vocabulary([compile_script(nonce="0" * 32).decode()]))
+    nonce = "0" * 32
+    names = Names(vocabulary([compile_script(nonce=nonce).decode(), compile_windows(nonce=nonce).decode()]))
     for evidence in evidences:
         names.learn(evidence)
         for log in evidence.manifest.logs:

@@ -12,7 +12,9 @@ import contextlib
 import logging
 import socket
 import time
+import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar, cast
 from typing import Protocol as Seam
 
@@ -196,6 +198,30 @@ class WinrmConnection:
         self._shell = ""
         self._hang_up()
 
+    def answer_unsealed(self, deadline: Deadline) -> str | None:
+        """How the host refuses a message that is not encrypted: a question for its own settings, by a login
+        of its own.  Empty: it does not refuse it; ``None``: over HTTPS there is nothing to refuse.
+
+        Raises:
+            ConnectionFailed: there was no login, or no answer.
+        """
+        if self._options.is_https or not self._options.is_sealed:
+            return None
+        plain = replace(self._options, is_sealed=False)
+        session = _Session(plain, self._password, self._dialling, self._watchdog, deadline)
+        try:
+            message = _GET_SETTINGS.format(url=plain.url, message=uuid.uuid4())
+            session.ask(
+                "asking without encryption", deadline, lambda p: p.send_message(message), is_logged_in=False
+            )
+        except ConnectionFailed as failure:
+            if failure.kind is FailureKind.TIMEOUT:
+                raise
+            return f"{type(failure.__cause__).__name__}: {failure.__cause__}"
+        finally:
+            session.close()
+        return ""
+
     # --- One conversation ------------------------------------------------------------------------------
 
     def _start(self, protocol: Protocol) -> str:
@@ -301,6 +327,17 @@ class WinrmConnection:
 
 def _open_shell(protocol: Protocol) -> str:
     return protocol.open_shell(noprofile=True, codepage=_UTF8, idle_timeout=_IDLE)
+
+
+_GET_SETTINGS = """\
+<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" \
+xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" \
+xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"><s:Header><a:To>{url}</a:To>\
+<a:ReplyTo><a:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</a:Address></a:ReplyTo>\
+<w:ResourceURI s:mustUnderstand="true">http://schemas.microsoft.com/wbem/wsman/1/config</w:ResourceURI>\
+<a:Action s:mustUnderstand="true">http://schemas.xmlsoap.org/ws/2004/09/transfer/Get</a:Action>\
+<a:MessageID>uuid:{message}</a:MessageID></s:Header><s:Body/></s:Envelope>"""
+"""Asks WinRM for its own settings; it only reads."""
 
 
 class _Session:

@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
 CMD = f"{SHELL}/cmd"
+CONFIG = "http://schemas.microsoft.com/wbem/wsman/1/config"
 TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
 WSMAN = "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"
 ADDRESSING = "http://schemas.xmlsoap.org/ws/2004/08/addressing"

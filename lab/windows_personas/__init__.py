@@ -5,13 +5,11 @@ Made by us: what each host prints was put together from documentation and public
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from collector.probes.windows import WINDOWS
-from collector.probes.windows.compile import compile_windows
-from lab.windows.powershell import UnknownScript
+from collector.probes.model import Lane
+from lab.windows_personas.asked import asked_by
 from lab.windows_personas.editions import EDITIONS, LANGUAGES
 from lab.windows_personas.faults import FAULTS, Fault
 from lab.windows_personas.frames import answer
@@ -19,8 +17,6 @@ from lab.windows_personas.frames import answer
 __all__ = ["CASES", "EDITIONS", "FAULTS", "LANGUAGES", "WindowsPersona", "persona"]
 
 CASES = tuple(FAULTS)
-_PROBE = re.compile(rb"@\{ id = '([a-z0-9-]+)'; call = ")
-_VALUE = re.compile(rb"^\$(Nonce|Region|Imds|LogBudget) = '?([^'\r\n]*)'?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -40,25 +36,11 @@ class WindowsPersona:
         Raises:
             UnknownScript: it is not the script that this version compiles; there is no PowerShell here.
         """
-        given = {key.decode(): value.decode() for key, value in _VALUE.findall(script)}
-        named = set(_PROBE.findall(script))
-        asked = [probe for probe in WINDOWS if probe.id.encode() in named]
-        try:
-            known = compile_windows(
-                asked,
-                nonce=given["Nonce"],
-                region=given["Region"] or None,
-                imds=given["Imds"],
-                log_budget=None if given["LogBudget"].startswith("-") else int(given["LogBudget"]),
-            )
-        except (KeyError, ValueError):
-            raise UnknownScript(script) from None
-        if script != known:
-            raise UnknownScript(script)
+        nonce, asked = asked_by(script)
         probes = {name: ("ok", output) for name, output in self.probes.items()}
         probes["agent-logs"] = ("ok" if self.logs else "absent", b"")
-        logs = self.logs if b"agent-logs" in named else {}
-        return answer(given["Nonce"], [probe.id for probe in asked], probes, logs, self.user)
+        logs = self.logs if any(probe.lane is Lane.LOG for probe in asked) else {}
+        return answer(nonce, [probe.id for probe in asked], probes, logs, self.user)
 
 
 def persona(case: str, year: int = 2022, language: str = "en") -> WindowsPersona:

@@ -34,15 +34,21 @@ if TYPE_CHECKING:
 def command(host: str, output: Path, **options: Any) -> int:
     """Ask one Windows host, over WinRM or SSH, whether it is as ssm-triage believes.
 
-    HOST is a host of the inventory.  Each check runs a small script that only looks; one line a check goes to
-    stdout, and the exit code is 2 where one failed.  The answers go to a transcript, names and addresses
-    covered: read it, and hand it on where the product does not fit the host.
+    HOST is a host of the inventory.  Each check runs a small script that only looks, and at last the one
+    that collects; one line a check goes to stdout, and the exit code is 2 where one failed.  All that the
+    host said goes to a transcript, with stand-ins for names, addresses and ids: read it, and hand it on where
+    the product does not fit the host.  The lab can play it back.
     """
+    import secrets
+
     from collector.sweep import collect_one
     from reports.clean import one_line
+    from ssm_triage import __version__
     from ssm_triage.exits import Exit
+    from ssm_triage.pseudonyms import Pseudonyms
     from ssm_triage.runfolder import write_private
     from ssm_triage.sweeping import sweep_settings
+    from ssm_triage.transcripts import transcript
 
     target = _target(host, options)
     outcome = collect_one(target, sweep_settings({**options, "forks": 1}), _ask)
@@ -51,8 +57,10 @@ def command(host: str, output: Path, **options: Any) -> int:
         click.echo(f"ssm-triage: {one_line(target.name)}: {one_line(str(outcome.failure))}", err=True)
         return Exit.UNREACHED
     for check in done.checks:
-        click.echo(f"{'ok' if check.passed else 'FAILED':<6} {check.name}: {one_line(check.detail)}")
-    write_private(output, done.transcript + "\n", option="--output")
+        click.echo(f"{check.outcome:<6} {check.name}: {one_line(check.detail)}")
+    pseudonyms = Pseudonyms(secrets.token_bytes(32))
+    told = transcript(done, target.name, tool=f"ssm-triage {__version__}", pseudonyms=pseudonyms)
+    write_private(output, told + "\n", option="--output")
     click.echo(f"transcript: {output}", err=True)
     return Exit.OK if done.passed else Exit.FINDINGS
 
