@@ -201,7 +201,12 @@ def _free_name(folder: Path, host: str) -> str:
 def _probe(result: ProbeResult, redactor: Redactor) -> ProbeResult:
     output = redactor.routes(result.output) if result.via == "/proc/net/route" else result.output
     return replace(
-        result, output=redactor.data(output), note=redactor.text(result.note), via=redactor.text(result.via)
+        result,
+        output=redactor.data(output),
+        note=redactor.text(result.note),
+        via=redactor.text(result.via),
+        ran_as=redactor.text(result.ran_as),
+        sha256="",  # the writer's to reckon
     )
 
 
