@@ -17,7 +17,7 @@ from bench import rig as rigs
 from bench.machine import machine
 from bench.plan import Plan, quick
 from bench.rig import Rig
-from bench.rows import Results, Row, told, unmeasured
+from bench.rows import RESULTS, TRIAL, Results, Row, told, unmeasured
 
 OnRig = Callable[[Rig, Plan], Iterator[Row]]
 Alone = Callable[[Plan], Iterator[Row]]
@@ -43,19 +43,32 @@ def main() -> int:
     if arguments.list:
         print(*ON_RIG, *ALONE, sep="\n")
         return 0
+    names = arguments.only or [*ON_RIG, *ALONE]
+    if unknown := [name for name in names if name not in ON_RIG | ALONE]:
+        print(f"bench: there is no section {unknown[0]!r}; --list names them", file=sys.stderr)
+        return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the rig goes with us
     problem = rigs.missing()
     if not problem:
-        if not arguments.quick and not rigs.entered():
+        if _needs_peers(names) and not rigs.entered():
             peers.install()  # while there is a network
         rigs.enter(sys.argv[1:])
     plan = _plan(arguments)
     if arguments.shell:
         return _shell(arguments.shell, plan)
-    results, about = Results(), machine()
-    for rows in _measured(arguments.only or [*ON_RIG, *ALONE], plan, problem):
-        results.keep(rows, about)
-    return 0
+    return _measure(names, plan, problem, Results(TRIAL if arguments.quick else RESULTS))
+
+
+def _measure(names: Sequence[str], plan: Plan, problem: str, results: Results) -> int:
+    about, failed = machine(), False
+    for name, rows in _measured(names, plan, problem):
+        results.keep(name, rows, about)
+        failed = failed or any(row.problem for row in rows if not name.startswith("peers"))
+    return 1 if failed else 0
+
+
+def _needs_peers(names: Sequence[str]) -> bool:
+    return any(name.startswith("peers") for name in names)
 
 
 def _arguments() -> argparse.Namespace:
@@ -77,21 +90,22 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     return quick(**given) if arguments.quick else Plan(**given)
 
 
-def _measured(names: Sequence[str], plan: Plan, problem: str) -> Iterator[list[Row]]:
-    """Section by section, each row printed as it comes."""
+def _measured(names: Sequence[str], plan: Plan, problem: str) -> Iterator[tuple[str, list[Row]]]:
+    """Section by section."""
     for name in names:
         if name in ALONE:
-            yield _printed(name, ALONE[name](plan))
+            yield name, _printed(name, ALONE[name](plan))
     on_rig = [name for name in names if name in ON_RIG]
     if problem:
-        yield [unmeasured(name, "", problem) for name in on_rig]
+        yield from ((name, _printed(name, iter([unmeasured(name, "", problem)]))) for name in on_rig)
     elif on_rig:
         with _scratch() as folder, rigs.standing(Path(folder), plan.most_hosts, plan.log_bytes) as rig:
             for name in on_rig:
-                yield _printed(name, ON_RIG[name](rig, plan))
+                yield name, _printed(name, ON_RIG[name](rig, plan))
 
 
 def _printed(name: str, rows: Iterator[Row]) -> list[Row]:
+    """Each row, as soon as there is one."""
     print(f"--- {name}", flush=True)
     kept = []
     try:

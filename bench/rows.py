@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path("build/bench.json")
+TRIAL = Path("build/bench-quick.json")
+"""Of ``--quick``, whose numbers mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +124,15 @@ def told(row: Row) -> str:
 
 
 class Results:
-    """``build/bench.json``: what is measured again replaces its former row, the others stay."""
+    """``build/bench.json``: a section that is measured again replaces its former rows, the others stay."""
 
     def __init__(self, path: Path = RESULTS) -> None:
         self._path = path
 
-    def keep(self, rows: Iterable[Row], machine: dict[str, Any]) -> None:
-        """Write them down, each with the machine and the time it was measured at."""
-        fresh = [row.to_json() | {"measured": machine} for row in rows]
-        names = {row["name"] for row in fresh}
-        kept = [row for row in self.read() if row.get("name") not in names]
+    def keep(self, section: str, rows: Iterable[Row], machine: dict[str, Any]) -> None:
+        """Write a section down, each row with the machine and the time it was measured at."""
+        fresh = [{"section": section, **row.to_json(), "measured": machine} for row in rows]
+        kept = [row for row in self.read() if row.get("section") != section]
         self._path.parent.mkdir(parents=True, exist_ok=True)
         partial = self._path.with_suffix(".part")
         partial.write_text(json.dumps(kept + fresh, indent=1) + "\n")
@@ -139,9 +140,5 @@ class Results:
 
     def read(self) -> list[dict[str, Any]]:
         """All rows; empty where nothing was measured yet."""
-        return json.loads(self._path.read_text()) if self._path.exists() else []
-
-
-def scaled(row: Row, **changes: Any) -> Row:
-    """The same row with some of it said otherwise."""
-    return replace(row, **changes)
+        known: list[dict[str, Any]] = json.loads(self._path.read_text()) if self._path.exists() else []
+        return [row for row in known if "section" in row]
