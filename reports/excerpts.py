@@ -77,12 +77,13 @@ def _probe(source: str) -> str:
 
 def _window(citation: Citation, caps: Caps) -> tuple[str, int]:
     """The lines around the mark, and how many others there are."""
-    lines = citation.text[:_LONGEST].splitlines() or [""]
+    every = citation.text[:_LONGEST].splitlines()
+    lines = [line for line in every if line.strip()] or [""]
     marked = citation.mark.splitlines()[0] if citation.mark else ""
     at = next((n for n, line in enumerate(lines) if marked and marked in line), 0)
     first = max(0, min(at - caps.lines // 3, len(lines) - caps.lines))
     shown = lines[first : first + caps.lines]
-    return clean(_around("\n".join(shown), marked, caps.chars), caps.chars), len(lines) - len(shown)
+    return clean(_around("\n".join(shown), marked, caps.chars), caps.chars), max(len(every) - len(shown), 0)
 
 
 def _around(text: str, mark: str, chars: int) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
-_TOKEN = 60
+_TOKEN = 40
 _CODE = re.compile("`([^`]+)`")
 
 

@@ -62,3 +62,36 @@ class Visitor:
         if media:
             visit.page.emulate_media(media=media)  # type: ignore[arg-type]  # a literal in playwright's stubs
         return visit
+
+
+def assert_harmless(visit: Visitor, html: str) -> None:
+    """What hostile text on a page did not do: run, ask for anything, be drawn elsewhere, be clickable."""
+    seen = visit(html)
+    seen.page.mouse.move(400, 400)
+    seen.page.keyboard.press("Tab")
+    assert seen.requests == []
+    assert seen.complaints == []
+    assert seen.page.evaluate("window.hurt") is None
+    assert seen.page.evaluate("document.body.checkVisibility()")
+    assert seen.page.locator("script").count() == 1
+    assert seen.page.locator("img, iframe, base, object, foreignObject, form[action]").count() == 0
+    assert seen.page.locator("[onload], [onerror], [onfocus], [onmouseover], [style]").count() == 0
+    assert seen.page.locator("a:not([href^='#']):not([href^='../index']):not([href^='hosts/'])").count() == 0
+    assert seen.overflow <= 0
+    assert outside_the_picture(seen) == 0
+
+
+def outside_the_picture(seen: Visit) -> int:
+    """How many texts of the path's picture leave their box."""
+    return int(
+        seen.page.eval_on_selector_all(
+            "svg.wide g.box",
+            """boxes => boxes.filter(box => {
+                const frame = box.querySelector('rect').getBoundingClientRect();
+                return [...box.querySelectorAll('text')].some(text => {
+                    const it = text.getBoundingClientRect();
+                    return it.right > frame.right || it.top < frame.top - 1 || it.bottom > frame.bottom + 1;
+                });
+            }).length""",
+        )
+    )
