@@ -1,4 +1,5 @@
-// The table is complete and in a useful order without this.  This only filters and sorts; the state is in the URL.
+// The table is complete and in a useful order without this.  This filters and sorts; the state is in the URL.
+// The counts become links to the hosts behind them.
 (() => {
   const tables = [...document.querySelectorAll("table.hosts")];
   if (!tables.length) return;
@@ -66,6 +67,20 @@
       remember();
     });
     cell.replaceChildren(button);
+  });
+  const offer = (field, label) => {
+    const link = document.createElement("a");
+    link.href = `#${new URLSearchParams({ [field]: label.textContent })}`;
+    label.replaceWith(link);
+    link.append(label);
+  };
+  for (const label of document.querySelectorAll(".bars th > code")) offer("cause", label);
+  for (const label of document.querySelectorAll(".owners th > span")) offer("owner", label);
+  addEventListener("hashchange", () => {
+    if (!location.hash.includes("=")) return;
+    recall();
+    show();
+    form.scrollIntoView();
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", () => {
