@@ -78,14 +78,15 @@ def _ours(diagnosis: Diagnosis, provenance: Provenance) -> list[TimelineEvent]:
 
 def _thin(events: Sequence[TimelineEvent], most: int) -> list[TimelineEvent]:
     """Drop from the middle, but never the first or the last of a kind."""
+    if len(events) <= most:
+        return list(events)
     first = {event.kind: n for n, event in reversed(list(enumerate(events)))}
     last = {event.kind: n for n, event in enumerate(events)}
     keep = {*first.values(), *last.values()}
     for n in range(len(events)):
-        near_an_end = n if n % 2 == 0 else len(events) - n
         if len(keep) >= most:
             break
-        keep.add(min(near_an_end, len(events) - 1))
+        keep.add(n // 2 if n % 2 == 0 else len(events) - 1 - n // 2)
     return [event for n, event in enumerate(events) if n in keep]
 
 

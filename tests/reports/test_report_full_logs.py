@@ -76,6 +76,13 @@ def test_the_first_and_the_last_of_each_kind_are_told() -> None:
         assert max(events, key=lambda event: event.first) in shown
 
 
+def test_what_there_is_room_for_is_shown() -> None:
+    diagnosis, told = full()
+    assert timeline(diagnosis, told, 80).left_out == 0
+    few = timeline(diagnosis, told, 7)
+    assert len(few.entries) + few.left_out == len(diagnosis.timeline) + 1
+
+
 def test_thousands_are_counted_and_not_listed() -> None:
     diagnosis, told = full()
     assert sum(event.count for event in diagnosis.timeline) > 5_000
