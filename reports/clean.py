@@ -40,6 +40,8 @@ def clean(text: str, limit: int = EXCERPT, *, lines: bool = True) -> str:
         limit: characters at most; behind the cut stands how many were left out, ``⟨+1,234⟩``.
         lines: keep line breaks and tabs.  Without it the result is one line.
     """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     text = _CSI.sub("", text[: limit * 4]) + text[limit * 4 :]
     shown = text[:limit]
     if not shown.isprintable():

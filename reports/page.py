@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import lru_cache, partial
 from importlib.resources import files
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
-_TOKEN = 40
+_TOKEN, _SHORT = 40, 200
 _CODE = re.compile("`([^`]+)`")
 
 
@@ -50,18 +50,20 @@ def _environment(lang: str) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        t=partial(_filled, translate),
+        t=partial(_filled, translate, lru_cache(maxsize=1_024)(partial(_whole_text, translate))),
         tn=translate.ngettext,
         say=partial(_dressed, translate),
         whole=lambda text, limit: Clean(clean(text, limit)),
-        plain=lambda message: one_line(translate.say(message)),
+        plain=partial(_plain, translate, lru_cache(maxsize=1_024)(partial(_whole_text, translate))),
+        unmarked=lambda message: one_line(translate.say(message)),
         span=lambda span: times.span_text(span, translate),
         lang=translate.lang,
         words=words,
         probes=PROBES,
         word=words.word,
-        in_words=collected,
-        outcomes=outcomes,
+        in_words=_remembering(collected),
+        mark=_mark,
+        outcomes=_remembering(outcomes),
         times=times,
         asset=_asset,
         policy=_policy,
@@ -78,13 +80,46 @@ def _finalize(value: object) -> object:
     return clean(str(value), SENTENCE)
 
 
-def _filled(translate: Translator, msgid: str, **values: object) -> str:
+def _whole_text(translate: Translator, msgid: str) -> Markup:
+    """A text of ours without gaps, escaped: a page says some of them hundreds of times."""
+    from markupsafe import escape
+
+    return escape(translate.gettext(msgid))
+
+
+def _filled(
+    translate: Translator, whole_text: Callable[[str], Markup], msgid: str, **values: object
+) -> str | Markup:
     """A text of ours with its values; one that is markup (a macro's) stays markup, the others are cleaned."""
     from markupsafe import Markup, escape
 
+    if not values:
+        return whole_text(msgid)
     if not any(isinstance(value, Markup) for value in values.values()):
         return translate.gettext(msgid, **values)
     return escape(translate.gettext(msgid)).format_map({k: _finalize(v) for k, v in values.items()})
+
+
+def _plain(translate: Translator, whole_text: Callable[[str], Markup], message: Message) -> str | Markup:
+    """A sentence in one line, its values not set off."""
+    if message.values:
+        return one_line(translate.say(message))
+    return whole_text(message.template)
+
+
+def _remembering(say: Callable[[str], Message]) -> Callable[[str], Message]:
+    """The same, quicker for short texts: the collector says the same of many probes and many hosts."""
+    remembered = lru_cache(maxsize=1_024)(say)
+    return lambda text: remembered(text) if len(text) <= _SHORT else say(text)
+
+
+@lru_cache(maxsize=8)
+def _mark(state: str) -> Markup:
+    """A mark whose shape says what its colour says."""
+    from markupsafe import Markup
+
+    svg = Markup('<svg class="mark {0}" viewBox="0 0 20 20" aria-hidden="true" focusable="false">{1}</svg>')
+    return svg.format(state, Markup('<use href="#m-{0}"/>').format(state))
 
 
 def _dressed(translate: Translator, message: Message) -> Markup:
