@@ -11,6 +11,7 @@ from reports.clean import one_line
 from reports.entry import entry_of
 from reports.files import Sink
 from reports.i18n import translator
+from reports.spool import Spool
 
 COLUMNS = (
     "host",
@@ -34,18 +35,19 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "|", "%")
 
 
 class CsvReporter:
-    """Writes rows as hosts are done."""
+    """Keeps a row of each host, and writes them by name."""
 
     def __init__(self, sink: Sink, sweep: SweepInfo) -> None:
         self._sink = sink
         self._translate = translator(sweep.lang)
-        self._row(COLUMNS)
+        self._spool = Spool()
 
     def add(self, host: HostReport) -> None:
         entry = entry_of(host.diagnosis, host.provenance, muted=host.muted)
         not_reached = entry.verdict is Verdict.NOT_REACHED and entry.failure
-        self._row(
-            (
+        self._spool.add(
+            entry.name,
+            _row(
                 entry.name,
                 entry.address,
                 entry.instance_id,
@@ -62,19 +64,25 @@ class CsvReporter:
                 str(entry.more_causes),
                 self._translate.say(entry.headline),
                 entry.muted,
-            )
+            ),
         )
 
     def finish(self) -> None:
+        self._sink.write(_row(*COLUMNS))
+        for row in self._spool:
+            self._sink.write(row)
         self._sink.commit()
+        self._spool.close()
 
     def abandon(self) -> None:
+        self._spool.close()
         self._sink.discard()
 
-    def _row(self, cells: tuple[str, ...]) -> None:
-        row = io.StringIO()
-        csv.writer(row).writerow([safe_cell(cell) for cell in cells])
-        self._sink.write(row.getvalue())
+
+def _row(*cells: str) -> str:
+    row = io.StringIO()
+    csv.writer(row).writerow([safe_cell(cell) for cell in cells])
+    return row.getvalue()
 
 
 def safe_cell(text: str) -> str:

@@ -14,6 +14,7 @@ from reports.base import HostReport, Muted, SweepInfo
 from reports.codec import decode, encode
 from reports.files import Sink, file_in, write_file
 from reports.provenance import Provenance
+from reports.spool import Spool
 
 
 def to_json(diagnosis: Diagnosis, provenance: Provenance, muted: Sequence[Muted] = ()) -> dict[str, Any]:
@@ -69,23 +70,29 @@ def load_host(text: str | bytes, name: str) -> Told:
 
 
 class JsonReporter:
-    """One document for the sweep: ``{"schema": 1, "hosts": [...]}``."""
+    """One document for the sweep: ``{"schema": 1, "hosts": [...]}``, the hosts by name."""
 
     def __init__(self, sink: Sink, sweep: SweepInfo) -> None:
         self._sink = sink
-        self._separator = "\n"
-        sink.write(f'{{"schema": {SCHEMA}, "tool": {json.dumps(sweep.tool)}, "hosts": [')
+        self._tool = sweep.tool
+        self._spool = Spool()
 
     def add(self, host: HostReport) -> None:
         document = to_json(host.diagnosis, host.provenance, host.muted)
-        self._sink.write(self._separator + dump_json(document))
-        self._separator = ",\n"
+        self._spool.add(host.diagnosis.subject.name, dump_json(document))
 
     def finish(self) -> None:
+        self._sink.write(f'{{"schema": {SCHEMA}, "tool": {json.dumps(self._tool)}, "hosts": [')
+        separator = "\n"
+        for text in self._spool:
+            self._sink.write(separator + text)
+            separator = ",\n"
         self._sink.write("\n]}\n")
         self._sink.commit()
+        self._spool.close()
 
     def abandon(self) -> None:
+        self._spool.close()
         self._sink.discard()
 
 

@@ -32,19 +32,23 @@ class Ticket:
     def __init__(self, lang: str) -> None:
         self._translate = translator(lang)
         self._entries: list[Entry] = []
-        self._details: list[str] = []
+        self._details: dict[str, str] = {}
+        """By the host's name: the first of them, whatever the order in which they come."""
         self._first: HostReport | None = None
 
     def add(self, entry: Entry, host: HostReport) -> None:
         self._first = self._first or host
         self._entries.append(entry)
-        if host.diagnosis.causes and len(self._details) < _DETAILED:
-            self._details.append(_whole(host, self._translate))
+        if host.diagnosis.causes:
+            self._details[entry.name] = _whole(host, self._translate)
+            if len(self._details) > _DETAILED:
+                del self._details[max(self._details)]
 
     def render(self) -> str:
         if self._first and len(self._entries) == 1:
             return _whole(self._first, self._translate)
-        return "\n---\n\n".join((summary(self._entries, self._translate), *self._details))
+        details = [self._details[name] for name in sorted(self._details)]
+        return "\n---\n\n".join((summary(self._entries, self._translate), *details))
 
 
 class MarkdownReporter:

@@ -72,7 +72,7 @@ class PackageReporter:
     def finish(self) -> None:
         index = render_index(self._entries, lang=self._sweep.lang, tool=self._sweep.tool, rules=self._rules)
         self._member("index.html", index)
-        for owner, ticket in self._tickets.items():
+        for owner, ticket in sorted(self._tickets.items()):
             self._member(f"tickets/{owner}.md", ticket.render())
         try:
             self._close()
