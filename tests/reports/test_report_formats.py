@@ -12,6 +12,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from demo_pages import hosts
 from report_samples import SAMPLES, imds_no_route, two_causes
 
 from analyzers.text import Message, say
@@ -66,6 +67,12 @@ def test_json_keeps_everything_and_fits_its_schema(name: str) -> None:
     document = to_json(diagnosis, evidence)
     validator("diagnosis").validate(document)
     assert load_host(dump_json(document), "x") == Told(diagnosis, evidence)
+
+
+def test_what_the_demo_writes_fits_the_schema() -> None:
+    fits = validator("diagnosis")
+    for _, diagnosis, told in hosts():
+        fits.validate(json.loads(dump_json(to_json(diagnosis, told))))
 
 
 def test_the_schema_refuses_what_is_wrong() -> None:
