@@ -99,7 +99,6 @@ def _render(
         excluded=_alike(diagnosis.excluded),
         collected=collected,
         lasting=between(first.since if first else None, collected),
-        not_read=[told for told in provenance.probes if told.status is not Status.OK],
         unseen=_same_reason(diagnosis.unseen),
         opinions=_same_words(diagnosis.second_opinion),
         unchecked=_is_unchecked(provenance),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from analyzers.collected import collected
 from analyzers.diagnosis import Citation, Diagnosis, RootCause, Step, Unseen
-from collector.evidence import Status
 from reports.base import HostReport, Muted, SweepInfo, muted_by
 from reports.clean import clean
 from reports.entry import Entry, by_cause, entry_of, worst_first
@@ -134,9 +133,8 @@ def _origin(provenance: Provenance, translate: Translator) -> str:
     """Where it comes from, in a line: the tool, the probes, the evidence file and its digest."""
     parts = [code(provenance.tool)] if provenance.tool else []
     if provenance.probes:
-        answered = sum(told.status is Status.OK for told in provenance.probes)
         probes = translate.ngettext("{n} probe", "{n} probes", len(provenance.probes))
-        parts.append(f"{probes}, {translate.gettext('{n} answered', n=answered)}")
+        parts.append(f"{probes}, {translate.gettext('{n} answered', n=provenance.answered)}")
     if provenance.file:
         parts.append(f"{translate.gettext('Evidence')} {code(provenance.file)}")
     if provenance.sha256:

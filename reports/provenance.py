@@ -72,6 +72,11 @@ class Provenance:
         """The user that ``probe`` ran as, or, of a log, that the script did."""
         return next((told.ran_as for told in self.probes if told.probe == probe), self.ran_as)
 
+    @property
+    def answered(self) -> int:
+        """How many probes were answered; that a thing is not there is an answer."""
+        return sum(told.status in (Status.OK, Status.ABSENT) for told in self.probes)
+
     def via(self, probe: str) -> str:
         """Which tool gave the output of ``probe``; empty where that is not told."""
         return next((told.via for told in self.probes if told.probe == probe), "")
