@@ -185,6 +185,17 @@ def test_unchecked_host_key_is_loud() -> None:
     assert "key was not checked" not in page_of("imds_no_route")
 
 
+def test_the_footer_tells_what_was_replaced_and_what_was_masked() -> None:
+    diagnosis, told = imds_no_route()
+    footer = render_host(diagnosis, told).partition("<footer>")[2]
+    assert "Names, addresses and ids are as they were found." in footer
+    assert f"sha256:{told.sha256}" in footer
+    redacted = replace(told, redaction="pseudonyms", masked=2, script_sha256="ab" * 32)
+    footer = render_host(diagnosis, redacted).partition("<footer>")[2]
+    assert "Names, addresses and ids are stand-ins. 2 secrets were masked on arrival." in footer
+    assert f"sha256:{'ab' * 32}" in footer
+
+
 def test_policy_names_what_is_inlined_and_nothing_else() -> None:
     page = page_of("imds_no_route")
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
