@@ -262,5 +262,5 @@ def test_the_index_tells_what_the_broken_hosts_share() -> None:
     page = render_index(entries)
     assert "What they share" in page
     assert '<bdi>4</bdi> of <bdi>4</bdi> hosts with <bdi class="token">imds-no-route</bdi>' in page
-    assert "<bdi>&lt;b&gt;ami-1</bdi>" in page
+    assert '<bdi class="token">&lt;b&gt;ami-1</bdi>' in page
     assert "ami-2" not in page
