@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from analyzers.diagnosis import Verdict
 from reports.entry import Entry, by_cause, by_owner, by_verdict, in_common, worst_first
 from reports.page import render_page
 
@@ -40,7 +41,7 @@ def render_index(
         counts=by_cause(entries),
         owners=by_owner(entries),
         traits=in_common(entries),
-        muted=sum(bool(entry.muted) for entry in entries),
+        muted=sum(bool(entry.muted) for entry in entries if entry.verdict is Verdict.BROKEN),
         tool=tool,
         rules=rules,
         finished=finished,
