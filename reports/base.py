@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Protocol
 
 from analyzers.diagnosis import Diagnosis, RootCause
@@ -36,6 +37,8 @@ class HostReport:
     provenance: Provenance
     muted: tuple[Muted, ...] = ()
     """One for each cause of the diagnosis that is muted."""
+    evidence_file: Path | None = None
+    """Where the evidence file (a zip) lies on this machine, to be packed; ``None``: there is none."""
 
 
 @dataclass(frozen=True, slots=True)

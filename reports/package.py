@@ -1,11 +1,13 @@
 """The hand-off package: one zip with the index, the pages, the JSON, and a ticket for each owner.
 
-The evidence stays out of it: it holds whole logs, and not everybody whom a report reaches may read those.
+The evidence stays out of it unless it is asked for: it holds whole logs, and not everybody whom a report
+reaches may read those.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import zipfile
 from contextlib import suppress
@@ -32,6 +34,8 @@ class PackageReporter:
     Raises:
         UsageError: the folder cannot be written to.
     """
+
+    with_evidence = False
 
     def __init__(self, path: Path, sweep: SweepInfo) -> None:
         self._path = path
@@ -69,6 +73,9 @@ class PackageReporter:
         if entry.owner:
             self._tickets.setdefault(entry.owner, Ticket(self._sweep.lang)).add(entry, host)
 
+        if self.with_evidence and host.evidence_file is not None:
+            self._evidence(host.evidence_file, f"evidence/{host.stem}.zip")
+
     def finish(self) -> None:
         index = render_index(self._entries, lang=self._sweep.lang, tool=self._sweep.tool, rules=self._rules)
         self._member("index.html", index)
@@ -92,7 +99,25 @@ class PackageReporter:
             stream.close()
 
     def _member(self, name: str, text: str) -> None:
-        info = zipfile.ZipInfo(name, (max(self._now[0], 1980), *self._now[1:]))
+        info = self._info(name)
         info.compress_type = zipfile.ZIP_DEFLATED
-        info.external_attr = _MODE
         self._zip.writestr(info, text.encode("utf-8", "backslashreplace"))
+
+    def _evidence(self, path: Path, name: str) -> None:
+        """A zip already: it is stored as it is."""
+        try:
+            with path.open("rb") as source, self._zip.open(self._info(name), "w") as member:
+                shutil.copyfileobj(source, member)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be packed: {error.strerror}") from error
+
+    def _info(self, name: str) -> zipfile.ZipInfo:
+        info = zipfile.ZipInfo(name, (max(self._now[0], 1980), *self._now[1:]))
+        info.external_attr = _MODE
+        return info
+
+
+class FullPackageReporter(PackageReporter):
+    """The same with the evidence of each host."""
+
+    with_evidence = True

@@ -61,6 +61,12 @@ FORMATS = {
             "reports.package:PackageReporter",
             "a zip to hand over: pages, JSON, tickets",
         ),
+        Format(
+            "package-with-evidence",
+            Takes.FILE,
+            "reports.package:FullPackageReporter",
+            "the same, and each host's evidence file: whole logs",
+        ),
         Format("terminal", Takes.TERMINAL, "reports.terminal:TerminalReporter", "a table on standard output"),
     )
 }

@@ -40,7 +40,11 @@ def test_a_path_may_hold_spaces_and_colons() -> None:
 @pytest.mark.parametrize(
     ("values", "part"),
     [
-        (["pdf:x"], "no such format; there is: html, json, ndjson, markdown, csv, junit, package, terminal"),
+        (
+            ["pdf:x"],
+            "no such format; there is: html, json, ndjson, markdown, csv, junit, package, "
+            "package-with-evidence, terminal",
+        ),
         (["html"], "html needs a folder, as in html:DIR"),
         (["html:-"], "html needs a folder"),
         (["package"], "package needs a file, as in package:FILE"),
@@ -75,6 +79,7 @@ def test_all_formats_write_what_they_are_told(tmp_path: Path) -> None:
         "csv",
         "junit",
         "package",
+        "package-with-evidence",
     }
     assert len(list((tmp_path / "pages/hosts").iterdir())) == len(list((tmp_path / "each").iterdir())) == 8
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
@@ -105,6 +110,27 @@ def test_a_package_holds_what_is_handed_over_and_no_evidence(tmp_path: Path) -> 
     assert all(f'href="{name}"' in index for name in names if name.startswith("hosts/"))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_evidence_is_packed_only_if_it_is_asked_for(tmp_path: Path) -> None:
+    evidence = tmp_path / "web-03.zip"
+    evidence.write_bytes(b"PK whole logs")
+    forms = [f"package:{tmp_path / 'a.zip'}", f"package-with-evidence:{tmp_path / 'b.zip'}"]
+    with open_reporters(parse_reporters(forms), SWEEP, io.StringIO()) as reporter:
+        reporter.add(HostReport("web-03", *imds_no_route(), evidence_file=evidence))
+        reporter.add(HostReport("web-04", *imds_no_route("web-04")))
+    without, with_it = (zipfile.ZipFile(tmp_path / name) for name in ("a.zip", "b.zip"))
+    assert {*with_it.namelist()} - {*without.namelist()} == {"evidence/web-03.zip"}
+    assert with_it.read("evidence/web-03.zip") == b"PK whole logs"
+
+
+def test_evidence_that_is_gone_is_one_clear_line(tmp_path: Path) -> None:
+    specs = parse_reporters([f"package-with-evidence:{tmp_path / 'b.zip'}"])
+    gone = HostReport("web-03", *imds_no_route(), evidence_file=tmp_path / "gone.zip")
+    with pytest.raises(UsageError, match=r"gone\.zip: cannot be packed: No such file"):  # noqa: SIM117
+        with open_reporters(specs, SWEEP, io.StringIO()) as reporter:
+            reporter.add(gone)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_broken_sweep_leaves_no_half_file(tmp_path: Path) -> None:
