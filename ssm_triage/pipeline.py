@@ -146,7 +146,8 @@ def host_report(host: Examined, muted: tuple[Muted, ...] = ()) -> HostReport:
 
     stem = file_name(host.diagnosis.subject.name).removesuffix(SUFFIX)
     told = provenance(host.evidence, shown_path(host.source.path))
-    return HostReport(stem, host.diagnosis, told, muted)
+    packed = host.source.path if host.source.logs is None else None
+    return HostReport(stem, host.diagnosis, told, muted, packed)
 
 
 def _untold(source: Source, headline: Message) -> Examined:
