@@ -59,8 +59,8 @@ def test_a_page_asks_for_nothing_and_breaks_nothing(visit: Visitor, name: str, l
 
 @pytest.mark.parametrize(
     ("name", "look"),
-    [(name, "light") for name in PAGES]
-    + [(name, look) for name in ("proxy_no_noproxy", "index") for look in ("dark", "narrow", "print")],
+    [(name, look) for name in PAGES for look in ("light", "dark")]
+    + [(name, look) for name in ("proxy_no_noproxy", "healthy", "index") for look in ("narrow", "print")],
 )
 def test_axe_finds_no_barrier(visit: Visitor, name: str, look: str) -> None:
     pytest.importorskip("axe_playwright_python", reason="the Python package axe-playwright-python is missing")
