@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from collector.errors import ConnectionFailed, FailureKind
 from collector.evidence.memory import SCHEMA
 from collector.evidence.model import Clock, ConnectionFacts, Failure, Manifest, Subject
 from collector.evidence.store import EvidenceWriter
-from collector.platforms import ASK
+from collector.platforms import ASK, Reader
 from collector.probes.choice import Choice
 from collector.probes.compile import DEFAULT_LOG_BUDGET, new_nonce
+from collector.probes.frame import FrameSink
+from collector.probes.windows import WINDOWS
 from collector.target import Platform, Target
 
 MAX_BYTES = 256 << 20
@@ -61,9 +63,10 @@ def collect_host(
     script = question.script
     failure: ConnectionFailed | None = None
     cut_short = ""
+    notes: tuple[str, ...] = ()
     started = datetime.now(UTC)
     with EvidenceWriter(folder, target.name) as writer:
-        reader = question.reader(writer)
+        reader: Reader = question.reader(writer)
         try:
             result = connection.run(
                 script,
@@ -77,7 +80,10 @@ def collect_host(
                 reader.finish(cut_short)  # only now the last of what the login said is in ``noise``
                 failure = _no_answer(result.exit_code, reader.noise or result.stderr)
         except ConnectionFailed as broken:
-            failure = broken
+            plainly = _ask_plainly(connection, platform, broken, nonce, options, writer, deadline)
+            failure = None if plainly is not None else broken
+            reader = plainly or reader
+            notes = (broken.detail,) if plainly is not None else ()
         if failure is not None and not reader.hello:
             raise failure
         reader.finish(failure.detail if failure else cut_short)
@@ -87,13 +93,31 @@ def collect_host(
             origin="collected",
             subject=subject_of(target, platform),
             clock=Clock(started, datetime.now(UTC)),
-            connection=connection.facts,
+            connection=replace(connection.facts, notes=connection.facts.notes + notes),
             failure=_failure(failure),
             ran_as=_ran_as(reader.hello) or connection.facts.user,
             privilege=reader.hello.get("privilege", ""),
             script_sha256=hashlib.sha256(script.replace(nonce.encode(), b"0" * len(nonce))).hexdigest(),
         )
         return CollectedHost(writer.finish(manifest), _failure(failure))
+
+
+def _ask_plainly(
+    connection: Connection,
+    platform: Platform,
+    failure: ConnectionFailed,
+    nonce: str,
+    options: CollectOptions,
+    sink: FrameSink,
+    deadline: Deadline,
+) -> Reader | None:
+    """The second way of a Windows host whose PowerShell took no script; ``None``: there is none."""
+    if platform is not Platform.WINDOWS:
+        return None
+    from collector.probes.windows.second_way import ask_plainly
+
+    asked = options.choice.of(WINDOWS)
+    return ask_plainly(connection, failure, nonce, asked, sink, deadline)
 
 
 def record_failure(

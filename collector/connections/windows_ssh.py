@@ -13,6 +13,7 @@ from collector.connections.bootstrap import INCOMPLETE
 from collector.connections.handover import Handover
 from collector.connections.ssh import SshConnection
 from collector.connections.windows_bootstrap import WindowsHandover, command_line
+from collector.connections.windows_cmd import ARGUMENTS, PROGRAM, Typing
 from collector.errors import ConnectionFailed
 from collector.evidence.model import ConnectionFacts
 from collector.target import Platform
@@ -41,6 +42,12 @@ class WindowsSshConnection:
     def run(self, script: bytes, sink: Sink, *, deadline: Deadline, max_bytes: int) -> RunResult:
         """See ``Connection.run``."""
         return run_powershell(self._connection, script, sink, deadline=deadline, max_bytes=max_bytes)
+
+    def type_in(self, commands: bytes, sink: Sink, *, deadline: Deadline, max_bytes: int) -> RunResult:
+        """See ``Typist.type_in``."""
+        typing = Typing(commands, sink, max_bytes)
+        exit_code = self._connection.execute(" ".join((PROGRAM, *ARGUMENTS)), typing, deadline)
+        return typing.result(exit_code)
 
     def close(self) -> None:
         """End the connection."""

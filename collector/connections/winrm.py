@@ -21,10 +21,13 @@ from typing import Protocol as Seam
 from collector.connections.base import Deadline, RunResult, Sink
 from collector.connections.connector import Endpoint, Tunnel, Way
 from collector.connections.failures import out_of_time
+from collector.connections.handover import Handover
 from collector.connections.settings import WinrmSettings
 from collector.connections.sockets import connect
 from collector.connections.watchdog import Watchdog
 from collector.connections.windows_bootstrap import ARGUMENTS, WindowsHandover
+from collector.connections.windows_cmd import ARGUMENTS as CMD_ARGUMENTS
+from collector.connections.windows_cmd import PROGRAM, Typing
 from collector.connections.winrm_accounts import Accounts
 from collector.connections.winrm_failures import BUSY, Doing, from_exception
 from collector.connections.winrm_http import Wire, make_protocol
@@ -175,17 +178,37 @@ class WinrmConnection:
     def run(self, script: bytes, sink: Sink, *, deadline: Deadline, max_bytes: int) -> RunResult:
         """See ``Connection.run``."""
         handover = WindowsHandover(script, sink, max_bytes)
+        refusal, exit_code = self._converse("powershell.exe", ARGUMENTS, handover, deadline)
+        if refusal is not None and not handover.language_mode and not handover.words:
+            raise refusal
+        return handover.finish(self._options.where, exit_code)
+
+    def _converse(
+        self, program: str, arguments: tuple[str, ...], handover: Handover, deadline: Deadline
+    ) -> tuple[ConnectionFailed | None, int | None]:
+        """Start a program, hand over its input, take its output; what stood against the input, and how it
+        ended."""
         working = Deadline(deadline.at - min(_TIDY_S, deadline.remaining() * _RESERVE))
         started = time.monotonic()
-        command = self._ask("starting PowerShell", working, self._start)
+        command = self._ask(
+            f"starting {program}",
+            working,
+            lambda protocol: protocol.run_command(self._shell, program, arguments, console_mode_stdin=False),
+        )
         try:
             refusal = self._send(command, handover.begin() or b"", working)
             exit_code = self._receive(command, handover, working, started)
         finally:
             self._quietly(lambda protocol: protocol.cleanup_command(self._shell, command), deadline)
-        if refusal is not None and not handover.language_mode and not handover.words:
+        return refusal, exit_code
+
+    def type_in(self, commands: bytes, sink: Sink, *, deadline: Deadline, max_bytes: int) -> RunResult:
+        """See ``Typist.type_in``."""
+        typing = Typing(commands, sink, max_bytes)
+        refusal, exit_code = self._converse(PROGRAM, CMD_ARGUMENTS, typing, deadline)
+        if refusal is not None and not typing.received:
             raise refusal
-        return handover.finish(self._options.where, exit_code)
+        return typing.result(exit_code)
 
     def close(self) -> None:
         """Delete the shell, by a new login if the one there was is lost; end the connection."""
@@ -224,9 +247,6 @@ class WinrmConnection:
 
     # --- One conversation ------------------------------------------------------------------------------
 
-    def _start(self, protocol: Protocol) -> str:
-        return protocol.run_command(self._shell, "powershell.exe", ARGUMENTS, console_mode_stdin=False)
-
     def _send(self, command: str, data: bytes, deadline: Deadline) -> ConnectionFailed | None:
         """Send ``data``; what stands against it, if PowerShell is gone already and its own words say why."""
         from winrm.exceptions import WSManFaultError
@@ -258,9 +278,7 @@ class WinrmConnection:
             else:
                 return
 
-    def _receive(
-        self, command: str, handover: WindowsHandover, deadline: Deadline, started: float
-    ) -> int | None:
+    def _receive(self, command: str, handover: Handover, deadline: Deadline, started: float) -> int | None:
         """Until the command is done, or nobody wants to hear more of it; gives its exit code."""
         from winrm.exceptions import WinRMOperationTimeoutError
 

@@ -1,8 +1,9 @@
 """Stands in for the default shell of a Windows host behind a real sshd (ForceCommand); a program.
 
-``windows_shell.py KIND``: ``cmd``, ``powershell``, or ``greedy``, a PowerShell that keeps the first line of
-standard input for itself.  What they make of a command line is what their documentation says; what
-PowerShell makes of the reader is the lab's.
+``windows_shell.py KIND``: ``cmd``, ``powershell``, ``constrained``, whose PowerShell is held to the
+constrained language, or ``greedy``, a PowerShell that keeps the first line of standard input for itself.
+What they make of a command line is what their documentation says; what PowerShell makes of the reader is the
+lab's.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import sys
 
 from lab.windows.powershell import Answer, Shell
+from lab.windows_personas.plain import cmd
 
 SYSTEM = "Windows_NT"
 
@@ -27,7 +29,9 @@ def main(kind: str) -> int:
         return 1
     if kind == "greedy" and not is_piped:
         stdin = stdin.partition(b"\r\n")[2]
-    shell = Shell(lambda script: Answer(b"ran: " + script, exit_code=7 if script == b"exit 7" else 0), {})
+    mode = "ConstrainedLanguage" if kind == "constrained" else "FullLanguage"
+    persona = lambda script: Answer(b"ran: " + script, exit_code=7 if script == b"exit 7" else 0)  # noqa: E731
+    shell = Shell(persona, cmd(), mode)
     answer = shell.run(line.removeprefix("$input | "), stdin)
     for stream, data in (
         (sys.stdout, answer.early),
