@@ -22,9 +22,7 @@ from analyzers.logs.model import Leg, LogReading, Sighting, StateChange
 from collector.evidence import Manifest
 from collector.target import Platform
 
-_WINDOWS = re.compile(
-    r"connectex: |wsarecv: |wsasend: |getaddrinfow: |winapi error #|C:\\ProgramData\\"
-)
+_WINDOWS = re.compile(r"connectex: |wsarecv: |wsasend: |getaddrinfow: |winapi error #|C:\\ProgramData\\")
 """Words that Go has on Windows only."""
 SERVICES = ("ssm", "ssmmessages", "ec2messages")
 

@@ -47,9 +47,13 @@ counted."""
 def _place(here: Here | Placed) -> Placed:
     if isinstance(here, Placed):
         return here
-    batch, (when, _, begin, end, _), file, counted = here
-    line = batch.line_at(begin) if counted else None
-    return Placed(when, batch.entry(begin, end).lstrip(b"\n"), file, line)
+    batch, (when, _, begin, _, _), file, counted = here
+    return Placed(when, _entry(here), file, batch.line_at(begin) if counted else None)
+
+
+def _entry(here: Here) -> bytes:
+    batch, (_, _, begin, end, _), _, _ = here
+    return batch.entry(begin, end).lstrip(b"\n")
 
 
 @dataclass(slots=True)
@@ -100,7 +104,7 @@ class Story:
     history: dict[Meaning, Tally] = field(default_factory=dict)
     starts: deque[_Start] = field(default_factory=lambda: deque(maxlen=_KEPT_STARTS))
     start_count: int = 0
-    states: deque[tuple[str, str, Placed]] = field(default_factory=lambda: deque(maxlen=_KEPT_STATES))
+    states: deque[tuple[str, str, Here | Placed]] = field(default_factory=lambda: deque(maxlen=_KEPT_STATES))
     versions: dict[str, None] = field(default_factory=dict)
     identity: str | None = None
     channel: str | None = None
@@ -165,6 +169,11 @@ class Story:
         """Take what must be kept out of the batch fed last, so that it can be forgotten."""
         for tally in (*self.current.values(), *self.history.values()):
             tally.settle()
+        for index in range(len(self.states) - 1, -1, -1):
+            aspect, value, told = self.states[index]
+            if isinstance(told, Placed):
+                break
+            self.states[index] = (aspect, value, _place(told))
         if self._good:
             self.good = (self._good[1][1], _place(self._good))
             self._good = None
@@ -177,7 +186,7 @@ class Story:
             getattr(self, _TOLD[name])(here)
 
     def _values(self, here: Here) -> dict[str, str]:
-        return dict(self.signatures.captures(here[1][1], parse_entry(text_of(_place(here).entry)).body))
+        return dict(self.signatures.captures(here[1][1], parse_entry(text_of(_entry(here))).body))
 
     def _proves(self, meaning: Meaning, here: Here) -> None:
         if self._failing:
@@ -196,7 +205,7 @@ class Story:
         if value.startswith("{"):
             value = self._values(here).get("value", "")
         if not self.states or self.states[-1][:2] != (aspect, value):
-            self.states.append((aspect, value, _place(here)))
+            self.states.append((aspect, value, here))
         if aspect == "channel":
             self.channel = _CHANNELS.get(value, self.channel)
         elif aspect == "identity":
@@ -373,7 +382,7 @@ class Story:
         )
 
     def state_changes(self) -> tuple[StateChange, ...]:
-        return tuple(StateChange(aspect, value, self.event(placed)) for aspect, value, placed in self.states)
+        return tuple(StateChange(aspect, value, self.event(_place(at))) for aspect, value, at in self.states)
 
     def proxy_block(self) -> ProxyBlock | None:
         if self.proxy_at is None:

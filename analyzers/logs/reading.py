@@ -28,7 +28,8 @@ _COVERING = ("agent", "worker", "other")
 _TWINS = ("errors", "journal")
 """Logs that mostly repeat the main ones: only what lies outside of their span is news."""
 _AUDIT_LIMIT = 1 << 20
-_UNSETTLED = 1 << 20
+_UNSETTLED = 1 << 23
+"""Bytes of log that are held at most until what must be kept of them is cut out."""
 _QUIET = timedelta(minutes=12)
 """A healthy agent writes a line with every health ping, each five minutes."""
 

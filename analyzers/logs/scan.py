@@ -28,11 +28,13 @@ _MARK = b"\n" + _STAMP
 _TORN = re.compile(re.escape(_STAMP) + rb"(?=(?:[.,]0{1,9})? (?:TRACE|DEBUG|INFO|WARN|ERROR|CRITICAL) )")
 _IDS = (b"00000000-0000-0000-0000-000000000000", b"0" * 32, b"0" * 17)
 """With ``_HEX_MASK``: ids of requests and documents, of traces, of instances and sessions."""
+_SHORTEST_ID = b"0" * 8
+"""A part of every one of them."""
 _HEX_MASK = bytes.maketrans(b"abcdef", b"000000")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as naive as the times of a log
 _SECOND = timedelta(seconds=1)
 _REMEMBERED = 1 << 14
-_STEP = 4096
+_STEP = 1 << 13
 _LONGEST = 4 * BLOCK
 """Bytes; an entry that is longer loses its middle."""
 
@@ -164,7 +166,7 @@ class Scanner:
         self._signatures = signatures
         self._numbers = tuple(number.encode() for number in signatures.numbers)
         self._known = _Verdicts(self._judge)
-        self._by_shape: dict[bytes, _Verdict] = {}
+        self._by_shape = _Verdicts(self._judge_shape)
         self._minutes: dict[bytes, float] = {}
         self._told: dict[Meaning | str, Meaning] = {}
         """Of the file at hand: what was told last of each aspect of the agent's state, and of what has
@@ -212,13 +214,13 @@ class Scanner:
             raise _TornLine
         if len(piece) > MAX_ENTRY - len(_STAMP):
             return _ByDigits(())  # is cut before it is read, so its digits have no fixed places
-        shape = _without_ids(piece)
-        if shape not in self._by_shape:
-            if len(self._by_shape) > _REMEMBERED:
-                self._by_shape.clear()
-            spans = tuple(self._spans(shape))
-            self._by_shape[shape] = _ByDigits(spans) if spans else self._classify(_STAMP + piece)
-        return self._by_shape[shape]
+        return self._by_shape[_without_ids(piece)]
+
+    def _judge_shape(self, shape: bytes) -> _Verdict:
+        if len(self._by_shape) > _REMEMBERED:
+            self._by_shape.clear()
+        spans = tuple(self._spans(shape))
+        return _ByDigits(spans) if spans else self._classify(_STAMP + shape)
 
     def _spans(self, piece: bytes) -> Iterator[tuple[int, int]]:
         """Where the real digits matter: never in the fraction of the time, with which the piece begins."""
@@ -229,8 +231,10 @@ class Scanner:
                 yield position, position + len(number)
                 position = piece.find(number, position + 1)
 
-    def _by_digits(self, verdict: _ByDigits, cut: _Cut, index: int) -> Meaning | None:
+    def _by_digits(self, verdict: _Verdict, cut: _Cut, index: int) -> Meaning | None:
         """What an entry means by its real digits."""
+        if not isinstance(verdict, _ByDigits):
+            return verdict
         text, (begin, start, end) = cut.text, cut.place(index)
         if not verdict.spans:
             return self._classify(text[begin:end])
@@ -255,8 +259,9 @@ class Scanner:
         """What has been told before: the number of its newest entry, and how many there were since."""
         hasty: set[Meaning] = set()
         """What of it must be told before the next failure that it bears on."""
+        meaning: Meaning | None
         for index, verdict in compress(enumerate(verdicts), verdicts):
-            meaning = self._by_digits(verdict, cut, index) if isinstance(verdict, _ByDigits) else verdict
+            meaning = verdict if type(verdict) is Meaning else self._by_digits(verdict, cut, index)
             if meaning is None:
                 continue
             if (seen := quiet.get(meaning)) is not None:
@@ -336,6 +341,8 @@ def _without_ids(piece: bytes) -> bytes:
 
     No signature may look into an id (:mod:`analyzers.logs.patterns` refuses it)."""
     hexed = piece.translate(_HEX_MASK)
+    if _SHORTEST_ID not in hexed:
+        return piece
     for long_id in _IDS:
         at = hexed.find(long_id)
         while at >= 0:
@@ -373,17 +380,18 @@ def _chunks(blocks: Iterable[bytes], scanned: Scanned, borders: Borders) -> Iter
     pending = b"\n"
     torn = borders.cut_before
     for block in blocks:
-        pending += block
         if torn:
+            pending += block
             begin = pending.translate(MASK).find(_MARK)
             torn = begin < 0
             pending = _blank(pending[:begin]) + pending[begin:] if begin >= 0 else _blank(pending)
-        if len(pending) < BLOCK:
             continue
-        cut = _last_entry(pending)
-        if cut > 0:
-            yield pending[:cut]
-            pending = pending[cut:]
+        cut = _last_entry(block) if len(pending) + len(block) >= BLOCK else -1
+        if cut < 0:
+            pending += block
+        else:
+            yield b"".join((pending, memoryview(block)[:cut]))
+            pending = block[cut:]
         if len(pending) > _LONGEST:
             middle = pending[BLOCK:-BLOCK]
             scanned.dropped += len(middle)

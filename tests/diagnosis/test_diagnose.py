@@ -181,7 +181,7 @@ def test_a_host_that_could_not_be_asked_gets_its_verdict() -> None:
         "host-key",
         Owner.OPERATOR,
     )
-    assert [str(step.text) for step in cause.remedy] == ["compare the fingerprints"]
+    assert [str(step.text) for step in cause.remedy] == ["To try: compare the fingerprints."]
 
 
 def test_the_clock_is_told_by_awss_own_date() -> None:

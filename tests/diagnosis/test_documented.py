@@ -99,3 +99,13 @@ def test_saying(name: str) -> None:
     found = diagnose(book.evidence(log=f"{log}{TIME} {saying}\n", bare=True), now=book.NOW)
     assert told(found, len(expected.split()) - 1) == expected
     assert len(found.causes) <= 1
+
+
+@pytest.mark.parametrize("reason", ["no space left on device", "read-only file system"])
+@pytest.mark.parametrize(
+    "wrapped", ["", "Error occurred when starting amazon-ssm-agent: failed to create IPC folder, "]
+)
+def test_the_path_is_told_whatever_words_stand_before_it(reason: str, wrapped: str) -> None:
+    log = f"{pb.start('3.3.1142.0')}{TIME} ERROR {wrapped}mkdir /var/lib/amazon/ssm/ipc: {reason}\n"
+    found = diagnose(book.evidence(log=log, bare=True), now=book.NOW)
+    assert "/var/lib/amazon/ssm/ipc" in str(found.causes[0].sentence)
