@@ -25,9 +25,10 @@ OTHERS = [lang for lang in languages() if lang != "en"]
 KOREAN = re.compile("[가-힣]")
 
 _NAMES = """
-Agent Amazon ARP AWS CA DNS ECS HTTP HTTPS IAM ID IMDS IP JSON NAT NET NRPT RCP SCP SSH SSM STS Support Systems
-Manager Session Run Command Sysprep TCP TLS UTC VPC VPN Windows ARN ACL CNI PID URL UTF State Skipped
-hosts inode inotify journal root snap systemd sysprep kB MB ms B health ping association fingerprint
+Agent Amazon ARP AWS CA DNS ECS HTTP HTTPS IAM ID IMDS IP JSON NAT NET NRPT RCP SCP SSH SSM STS Support
+Manager Session Systems Run Command Sysprep TCP TLS UTC VPC VPN Windows ARN ACL CNI PID URL UTF State Skipped
+hosts ifcfg inode inotify iptables journal netplan nftables root snap ssm ssmmessages systemd sysprep kB MB ms
+B health ping association fingerprint refused sshd
 """
 """Names of products, services and formats, which stand in Latin letters in a Korean text too."""
 
