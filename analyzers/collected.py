@@ -140,6 +140,7 @@ _ADVICE = (
 """What to try, for each way in which a connection fails."""
 
 _FAILED = (
+    say("{host} port {port}"),
     say("jump host: {failure}"),
     say("{where} refused the connection"),
     say("{where} did not answer the connection attempt"),
@@ -251,7 +252,7 @@ def outcomes(text: str) -> Message:
 
 
 def _within(gap: str, value: str) -> Value:
-    return collected(value) if gap == "failure" else value
+    return collected(value) if gap in ("failure", "where") else value
 
 
 @cache

@@ -1,8 +1,8 @@
 """What of this project is a message id: Babel's extraction methods for our Python and our YAML.
 
-``pyproject.toml`` names them beneath ``[tool.babel]``; ``make messages`` runs them.  Each has Babel's signature
-(https://babel.pocoo.org/en/latest/messages.html#writing-extraction-methods) and yields, per message, the line,
-the function that marks it, the message or messages, and comments.
+``pyproject.toml`` names them beneath ``[tool.babel]``; ``make messages`` runs them.  Each has Babel's
+signature (https://babel.pocoo.org/en/latest/messages.html#writing-extraction-methods) and yields, per
+message, the line, the function that marks it, the message or messages, and comments.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def _alternatives(argument: ast.expr) -> Iterator[str]:
         yield from _alternatives(argument.body)
         yield from _alternatives(argument.orelse)
     elif isinstance(argument, ast.JoinedStr):
-        raise SyntaxError(f"line {argument.lineno}: an f-string is no message id; give its values by name")
+        problem = f"line {argument.lineno}: an f-string is no message id; give its values by name"
+        raise SyntaxError(problem)  # noqa: TRY004 - the mistake is in the source, not in a value
     elif text := _literal(argument):
         yield text
 
