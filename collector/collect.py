@@ -14,10 +14,11 @@ from collector.errors import ConnectionFailed, FailureKind
 from collector.evidence.memory import SCHEMA
 from collector.evidence.model import Clock, ConnectionFacts, Failure, Manifest, Subject
 from collector.evidence.store import EvidenceWriter
-from collector.platforms import ASK, Reader
+from collector.platforms import ASK, PROBES, Reader, chosen
 from collector.probes.choice import Choice
 from collector.probes.compile import DEFAULT_LOG_BUDGET, new_nonce
 from collector.probes.frame import FrameSink
+from collector.probes.model import Probe
 from collector.probes.windows import WINDOWS
 from collector.target import Platform, Target
 
@@ -38,6 +39,13 @@ class CollectOptions:
     max_bytes: int = MAX_BYTES
     choice: Choice = field(default_factory=Choice)
     """Which of the probes are asked; the others are ``skipped``."""
+    probes: tuple[Probe, ...] = ()
+    """What to ask instead of what hosts of the platform are asked; none: that."""
+
+    def probes_of(self, platform: Platform) -> tuple[Probe, ...]:
+        """All probes of a platform, those that are not to be asked marked as left out."""
+        own = tuple(probe for probe in self.probes if probe.platform is platform)
+        return chosen(self.choice, own or PROBES[platform])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ def collect_host(
     """
     connection, platform = as_its_platform(connection, target, deadline)
     nonce = new_nonce()
-    question = ASK[platform](target, options.choice, nonce, options.log_budget)
+    question = ASK[platform](target, options.probes_of(platform), nonce, options.log_budget)
     script = question.script
     failure: ConnectionFailed | None = None
     cut_short = ""

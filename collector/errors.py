@@ -61,3 +61,8 @@ class ConnectionFailed(TriageError):
 
     def __reduce__(self) -> tuple[type[ConnectionFailed], tuple[FailureKind, str, str]]:
         return type(self), (self.kind, self.detail, self.try_next)
+
+    def bare(self) -> ConnectionFailed:
+        """The same without what caused it, fit to go to another process: libraries such as ``tblib`` (which
+        comes with Dask) pickle an exception's whole chain, down to sockets and ciphers."""
+        return ConnectionFailed(self.kind, self.detail, self.try_next)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from collector.connections.platform import told
@@ -43,8 +44,10 @@ class Question:
     reader: Callable[[FrameSink], Reader]
 
 
-Ask = Callable[[Target, Choice, str, int | None], Question]
-"""From the host, the choice of probes, the nonce and the log budget to the question."""
+Probes = tuple[Probe, ...]
+
+Ask = Callable[[Target, Probes, str, int | None], Question]
+"""From the host, the probes, the nonce and the log budget to the question."""
 
 
 def expected(target: Target) -> Platform:
@@ -52,22 +55,26 @@ def expected(target: Target) -> Platform:
     return Platform.WINDOWS if told(target) is Platform.WINDOWS else Platform.LINUX
 
 
-def _ask_linux(target: Target, choice: Choice, nonce: str, log_budget: int | None) -> Question:
-    probes = choice.of(LINUX)
+@lru_cache(maxsize=64)
+def chosen(choice: Choice, probes: Probes) -> Probes:
+    """The probes with the choice among them marked; made once for all hosts."""
+    return choice.of(probes)
+
+
+def _ask_linux(target: Target, probes: Probes, nonce: str, log_budget: int | None) -> Question:
     script = compile_script(
         probes, nonce=nonce, region=target.region, root=target.root, log_budget=log_budget
     )
     return Question(script, lambda sink: FrameReader(nonce, sink, probes))
 
 
-def _ask_windows(target: Target, choice: Choice, nonce: str, log_budget: int | None) -> Question:
+def _ask_windows(target: Target, probes: Probes, nonce: str, log_budget: int | None) -> Question:
     if target.root:
         raise ConnectionFailed(
             FailureKind.PROTOCOL,
             f"{target.name}: a mounted volume ({target.root}) can only be looked at on Linux",
             "mount it on a Linux host, or leave out triage_root and --root",
         )
-    probes = choice.of(WINDOWS)
     asked = [probe for probe in probes if not probe.left_out]
     script = compile_windows(asked, nonce=nonce, region=target.region, log_budget=log_budget)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from ssm_triage.exits import FailOn
@@ -66,6 +67,20 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
+def given(context: click.Context) -> frozenset[str]:
+    """The parameters that stand on the command line, as against those that have a default.
+
+    Raises:
+        click.MissingParameter: there is neither an inventory nor a run to go on with.
+    """
+    params = context.params
+    if not params["sources"] and not params["resume"]:
+        missing = next(param for param in context.command.params if param.name == "sources")
+        raise click.MissingParameter(ctx=context, param=missing)
+    source = context.get_parameter_source
+    return frozenset(name for name in params if source(name) is ParameterSource.COMMANDLINE)
+
+
 def _all(*options: Command) -> Callable[[Command], Command]:
     """Several options as one decorator, in the order of the help page."""
 
@@ -87,28 +102,33 @@ probe_options = _all(
     click.option("--skip", multiple=True, metavar="PROBE,...", help="Leave these out; the report says so."),
 )
 
-source_options = _all(
-    click.option(
-        "-i",
-        "--inventory",
-        "sources",
-        multiple=True,
-        required=True,
-        metavar="INVENTORY",
-        help="Inventory: file, directory, 'host,' list, or - for the JSON of ansible-inventory --list on"
-        " stdin. Repeatable.",
-    ),
-    click.option(
-        "--vault-password-file",
-        "vault_password_files",
-        multiple=True,
-        metavar="FILE",
-        help="Opens vaulted values.",
-    ),
-)
+
+def _sources(*, required: bool) -> Callable[[Command], Command]:
+    return _all(
+        click.option(
+            "-i",
+            "--inventory",
+            "sources",
+            multiple=True,
+            required=required,
+            metavar="INVENTORY",
+            help="Inventory: file, directory, 'host,' list, or - for the JSON of ansible-inventory --list on"
+            " stdin. Repeatable.",
+        ),
+        click.option(
+            "--vault-password-file",
+            "vault_password_files",
+            multiple=True,
+            metavar="FILE",
+            help="Opens vaulted values.",
+        ),
+    )
+
+
+source_options = _sources(required=True)
 
 inventory_options = _all(
-    source_options,
+    _sources(required=False),
     click.option("-l", "--limit", metavar="PATTERN", help="Only these hosts: Ansible's patterns, or @FILE."),
     click.option(
         "--list-hosts", is_flag=True, help="Show the hosts, how each would be reached and why; ask none."
@@ -160,7 +180,50 @@ connection_options = _all(
 
 sweep_options = _all(
     click.option(
+        "--resume",
+        type=click.Path(file_okay=False),
+        metavar="RUN",
+        help="Go on with a run that was broken off, by the options that it was begun with: hosts whose"
+        " evidence is whole are not asked again.",
+    ),
+    click.option(
         "-f", "--forks", type=click.IntRange(1, 512), default=10, show_default=True, help="Hosts at once."
+    ),
+    click.option(
+        "--per-jump",
+        type=click.IntRange(1, 512),
+        default=64,
+        show_default=True,
+        help="Hosts at once behind one jump host.",
+    ),
+    click.option(
+        "--rate",
+        type=click.FloatRange(0.1, 10_000),
+        default=50,
+        show_default=True,
+        help="New connections a second through one jump host, or to one address.",
+    ),
+    click.option(
+        "--runner",
+        type=click.Choice(["auto", "threads", "processes", "dask"]),
+        default="auto",
+        show_default=True,
+        help="What asks the hosts: threads, processes of threads where they pay, or a Dask cluster.",
+    ),
+    click.option(
+        "--processes", type=click.IntRange(1, 64), help="How many  [default: what --forks and the cores bear]"
+    ),
+    click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster, such as tcp://10.0.0.5:8786."),
+    click.option(
+        "--evidence-via",
+        metavar="PLACE",
+        help="Workers leave evidence there, to be fetched: a folder that they share with this machine, or a"
+        " URL that fsspec knows  [default: the scheduler]",
+    ),
+    click.option(
+        "--probe-timeout",
+        type=Seconds(),
+        help="For one probe on a host, at most  [default: each its own, see `ssm-triage probes`]",
     ),
     click.option(
         "--command-timeout", type=Seconds(), default=90, show_default=True, help="For the script on a host."
@@ -180,6 +243,13 @@ sweep_options = _all(
     ),
     probe_options,
     click.option("--dry-run", is_flag=True, help="Say what would be asked of which host; ask none."),
+    click.option(
+        "--progress",
+        type=click.Choice(["auto", "live", "lines", "json", "none"]),
+        default="auto",
+        show_default=True,
+        help="On stderr: a live view (on a terminal), a line a host, an event a line as JSON.",
+    ),
 )
 
 output_options = _all(
@@ -203,7 +273,8 @@ report_options = _all(
         "reporters",
         multiple=True,
         metavar="FORMAT[:TARGET]",
-        help="html:DIR, json:-, ndjson, markdown, csv, junit, package:FILE; several by repeating.",
+        help="html:DIR, json:-, ndjson, markdown, csv, junit, package:FILE, package-with-evidence:FILE; "
+        "several by repeating.",
     ),
     click.option(
         "--package",

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from analyzers.diagnosis import Diagnosis, Verdict
 from analyzers.text import Message, say
@@ -20,9 +20,8 @@ from ssm_triage import __version__
 
 if TYPE_CHECKING:
     from collector.collect import CollectedHost, CollectOptions
-    from collector.connections.base import Connection, Deadline
     from collector.evidence.read import Source
-    from collector.sweep import SweepSettings
+    from collector.sweep import Collect, OnEvent, Runner, SweepSettings
     from reports.base import HostReport, Muted
 
 TOOL = f"ssm-triage {__version__}"
@@ -38,6 +37,24 @@ class Sweep:
     options: CollectOptions
     stop: threading.Event = field(default_factory=threading.Event)
     """Set, it ends the sweep gently: hosts under way are finished, no other is begun."""
+    runner: Runner | None = None
+    """``None``: threads."""
+    is_far: bool = False
+    """Whether hosts are asked on other machines, so that evidence must be brought home."""
+    place: str = ""
+    """By which folder or URL that is done; empty: with the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """One host's evidence file, whole."""
+
+    name: str
+    path: Path
+    seconds: float | None = None
+    """From login to the last byte; ``None``: it was there before."""
+    failure: str = ""
+    """The kind of failure, where the host was not reached or broke off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +66,31 @@ class Examined:
     diagnosis: Diagnosis
 
 
-def collect(targets: Sequence[Target], folder: Path, sweep: Sweep) -> Iterator[Path]:
-    """Bring home each host's evidence; yields its file as soon as it is whole, reached or not.
+def collect(
+    targets: Sequence[Target], folder: Path, sweep: Sweep, on_event: OnEvent | None = None
+) -> Iterator[Collected]:
+    """Bring home each host's evidence; yields it as soon as it is whole, reached or not.
 
     Raises:
         TriageError: what concerns the whole sweep; what was finished before is kept.
     """
-    from collector.collect import collect_host, record_failure
+    from collector.collect import record_failure
     from collector.sweep import sweep as run
+    from collector.sweep.delivery import IntoFolder, IntoParcel, Parcel, unpack
 
-    def collect_one(connection: Connection, target: Target, deadline: Deadline) -> CollectedHost:
-        return collect_host(connection, target, sweep.options, folder, deadline)
-
-    for outcome in run(targets, sweep.settings, collect_one, stop=sweep.stop):
-        if outcome.value is not None:
-            yield outcome.value.path
-        elif outcome.failure is not None:
-            yield record_failure(
-                outcome.target, outcome.failure, sweep.options, folder, connection=outcome.connection
+    into: Collect[CollectedHost | Parcel]
+    into = IntoParcel(sweep.options, sweep.place) if sweep.is_far else IntoFolder(sweep.options, folder)
+    for outcome in run(targets, sweep.settings, into, on_event, stop=sweep.stop, runner=sweep.runner):
+        name, seconds = outcome.target.name, (outcome.finished - outcome.started).total_seconds()
+        value, failure = cast("CollectedHost | Parcel | None", outcome.value), outcome.failure
+        if value is not None:
+            host = unpack(value, sweep.place, folder) if isinstance(value, Parcel) else value
+            yield Collected(name, host.path, seconds, host.failure.kind if host.failure else "")
+        elif failure is not None:
+            path = record_failure(
+                outcome.target, failure, sweep.options, folder, connection=outcome.connection
             )
+            yield Collected(name, path, seconds, failure.kind)
 
 
 def diagnoser(signatures: Sequence[Path]) -> Diagnoser:

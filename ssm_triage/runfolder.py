@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from collector.errors import UsageError
+from collector.errors import EvidenceError, UsageError
 
 DEFAULT_PARENT = "ssm-triage-runs"
+_NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
+"""What file systems say that know no locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,11 @@ class RunFolder:
         """Hosts not reached, one a line: ``-l @FILE`` asks them again."""
         return self.path / "unreached.retry"
 
+    @property
+    def call(self) -> Path:
+        """How the sweep was called, for ``--resume``."""
+        return self.path / "run.json"
+
     @classmethod
     def create(cls, path: Path | None) -> RunFolder:
         """Make the folder: ``path``, or one named after the time in ``ssm-triage-runs``.
@@ -51,10 +61,93 @@ class RunFolder:
         new_folder(folder.evidence)
         return folder
 
+    @classmethod
+    def reopen(cls, path: Path) -> RunFolder:
+        """The folder of a run that was begun before.
+
+        Raises:
+            UsageError: it is none.
+        """
+        folder = cls(path)
+        if not folder.evidence.is_dir():
+            raise UsageError(f"--resume {path}: is no run folder; name the one that `ssm-triage run` made")
+        return folder
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else writes here meanwhile; the lock goes with the process, however that ends.
+
+        Raises:
+            UsageError: somebody does.
+        """
+        try:
+            descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be written to: {error.strerror}") from None
+        try:
+            _lock(descriptor, self.path)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def kept(self) -> dict[str, Path]:
+        """Evidence that is there already and need not be collected again, by host.
+
+        What is damaged is not, nor is a host that gave no answer at all.
+        """
+        found = {}
+        for path in sorted(self.evidence.glob("*.zip")):
+            name = _host_of(path)
+            if name is not None:
+                found[name] = path
+        return found
+
+    def clear_unfinished(self) -> None:
+        """Take away what a killed run was in the middle of."""
+        for path in (*self.evidence.glob("*.part"), *self.report.rglob(".writing-*")):
+            with suppress(OSError):  # somebody looked after it already
+                path.unlink()
+
     def write_retry(self, names: list[str]) -> None:
         """Keep who was not reached; no file where everybody was."""
         if names:
-            _write_private(self.retry, "".join(f"{name}\n" for name in names))
+            _write_private(self.retry, "".join(f"{name}\n" for name in sorted(names)))
+        else:
+            self.retry.unlink(missing_ok=True)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
+        who = f" (process {holder})" if holder.isdigit() else ""
+        raise UsageError(
+            f"{path}: another ssm-triage{who} works in this folder; wait for its end, or choose another"
+        ) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS_HERE:
+            raise UsageError(f"{path}: cannot be locked: {error.strerror}") from None
+    with suppress(OSError):  # a full disk: only the name of the holder is lost
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+def _host_of(path: Path) -> str | None:
+    """Whose evidence it is; ``None``: nobody's that need not be asked again."""
+    from collector.evidence.manifest import from_json
+    from collector.evidence.read import MAX_MANIFEST
+    from collector.evidence.store import MANIFEST
+    from collector.evidence.trees import ZipTree
+
+    try:
+        with ZipTree(path).open(MANIFEST) as stream:
+            manifest = from_json(stream.read(MAX_MANIFEST), str(path))
+    except EvidenceError:
+        return None
+    if manifest.failure is not None and not manifest.probes:
+        return None
+    return manifest.subject.name
 
 
 def new_folder(path: Path) -> None:
@@ -65,7 +158,9 @@ def new_folder(path: Path) -> None:
     """
     try:
         if path.is_dir() and any(path.iterdir()):
-            raise UsageError(f"{path}: the folder is not empty; name a new one with --output")
+            raise UsageError(
+                f"{path}: the folder is not empty; name a new one with --output, or go on with --resume"
+            )
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(

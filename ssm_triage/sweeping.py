@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from analyzers.diagnosis import Verdict
+from analyzers.diagnosis import Diagnosis, Verdict
+from collector.errors import UsageError
 from collector.target import Target
 from ssm_triage import pipeline
 from ssm_triage.counting import Count
+from ssm_triage.desk import Brief, Desk
 from ssm_triage.exits import INTERRUPTED, Exit
 from ssm_triage.interrupt import Interrupts
-from ssm_triage.pipeline import TOOL, Sweep
-from ssm_triage.progress import Progress, progress_for
-from ssm_triage.reporting import opened, specs_of
+from ssm_triage.pipeline import TOOL, Collected, Sweep
+from ssm_triage.progress import Form, Progress, Summary, progress_for
+from ssm_triage.reporting import specs_of
+from ssm_triage.resume import keep_call, resumed
 from ssm_triage.runfolder import RunFolder
 from ssm_triage.targets import Selection, select
 
 if TYPE_CHECKING:
-    from collector.sweep import SweepSettings
+    from collector.sweep import Event, Runner, SweepSettings
 
 
-def ask_hosts(options: Mapping[str, Any], *, analyze: bool) -> int:
-    """``run`` and, without ``analyze``, ``collect``; returns the exit code."""
+def ask_hosts(options: Mapping[str, Any], *, given: frozenset[str], analyze: bool) -> int:
+    """``run`` and, without ``analyze``, ``collect``; returns the exit code.
+
+    ``given`` are the options that stand on the command line, as against those that have a default.
+    """
+    if options["resume"]:
+        if options["output"]:
+            raise UsageError("--resume goes on in the run's own folder; leave --output away")
+        run = Path(options["resume"]).absolute()
+        options = resumed(run, {**options, "resume": str(run)}, given)
     selection = select(options)
     if options["list_hosts"]:
         _print_hosts(selection)
@@ -37,65 +53,163 @@ def ask_hosts(options: Mapping[str, Any], *, analyze: bool) -> int:
     if options["dry_run"]:
         _print_plan(targets, options, _settings(options))
         return Exit.OK
-    return _sweep(targets, options, analyze=analyze)
+    with _run_folder(options) as folder:
+        return (_Run if analyze else _Collection)(targets, folder, options).make()
 
 
-def _sweep(targets: Sequence[Target], options: Mapping[str, Any], *, analyze: bool) -> int:
-    take: _Take = _Report(options) if analyze else _keep
-    sweep = _settings(options)
-    folder = RunFolder.create(Path(options["output"]) if options["output"] else None)
-    progress = progress_for(len(targets), quiet=options["quiet"], verbose=options["verbose"] > 0)
-    with progress, Interrupts(sweep.stop, progress.say) as interrupts:
-        paths = pipeline.collect(targets, folder.evidence, sweep)
-        unreached, code = take(paths, folder, progress)
-    folder.write_retry(unreached)
-    _say_where(folder, options, analyze=analyze, unreached=len(unreached))
-    return INTERRUPTED if interrupts.asked else code
+@contextmanager
+def _run_folder(options: Mapping[str, Any]) -> Iterator[RunFolder]:
+    """The folder of the run, new or begun before, and nobody else's meanwhile."""
+    if options["resume"]:
+        folder = RunFolder.reopen(Path(options["resume"]))
+    else:
+        folder = RunFolder.create(Path(options["output"]) if options["output"] else None)
+    with folder.locked():
+        if options["resume"]:
+            folder.clear_unfinished()
+        else:
+            keep_call(folder, options, TOOL)
+        yield folder
 
 
-_Take = Callable[[Iterator[Path], RunFolder, Progress], tuple[list[str], Exit]]
-"""What is done with the evidence as it comes home; returns who was not reached, and the exit code."""
+class _Collection:
+    """One sweep that leaves evidence: all that is known of a host is whether it was reached."""
 
-
-def _keep(paths: Iterator[Path], folder: RunFolder, progress: Progress) -> tuple[list[str], Exit]:
-    """``collect``: all that is known of a host is whether it was reached."""
-    from collector.evidence.read import open_evidence
-
-    unreached = []
-    for path in paths:
-        manifest = open_evidence(path).manifest
-        progress.collected(manifest.subject.name)
-        if manifest.failure is not None:
-            unreached.append(manifest.subject.name)
-    return unreached, Exit.UNREACHED if unreached else Exit.OK
-
-
-class _Report:
-    """``run``: tell the cause of each host, and report it."""
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, targets: Sequence[Target], folder: RunFolder, options: Mapping[str, Any]) -> None:
         """Looks at what can be wrong with the options before any host is asked."""
-        specs_of(options)
+        self._folder = folder
         self._options = options
-        self._count = Count(options)
-        self._diagnose = pipeline.diagnoser([Path(where) for where in options["signatures"]])
+        self._kept = folder.kept() if options["resume"] else {}
+        self._targets = [target for target in targets if target.name not in self._kept]
+        self._hosts = len(self._kept) + len(self._targets)
+        self._collected = len(self._kept)
+        self._unreached: list[str] = []
+        self._sweep = _settings(options, len(self._targets))
 
-    def __call__(
-        self, paths: Iterator[Path], folder: RunFolder, progress: Progress
-    ) -> tuple[list[str], Exit]:
-        usual = [f"html:{folder.report}", f"json:{folder.diagnosis}", "terminal"]
-        specs = specs_of(self._options, usual)
-        unreached = []
-        with opened(specs, self._options, started=datetime.now(UTC)) as reporter:
-            for path in paths:
-                host = pipeline.examine_file(path, self._diagnose)
-                progress.diagnosed(host.diagnosis)
-                reporter.add(pipeline.host_report(host, self._count.muted(host.diagnosis)))
-                self._count.add(host.diagnosis)
-                if host.diagnosis.verdict is Verdict.NOT_REACHED:
-                    unreached.append(host.diagnosis.subject.name)
+    def make(self) -> int:
+        """Ask every host that was not asked before; returns the exit code."""
+        progress = self._progress(verdicts=False)
+        with progress, self._interrupts(progress) as interrupts:
+            for host in self._collect(progress):
+                if host.failure:
+                    self._unreached.append(host.name)
+        return self._end(progress, Exit.UNREACHED if self._unreached else Exit.OK, interrupts)
+
+    def _progress(self, *, verdicts: bool) -> Progress:
+        options = self._options
+        return progress_for(
+            self._hosts,
+            Form(options["progress"]),
+            quiet=options["quiet"],
+            verbose=options["verbose"] > 0,
+            verdicts=verdicts,
+            tool=TOOL,
+            run=str(self._folder.path),
+        )
+
+    @contextmanager
+    def _interrupts(self, progress: Progress) -> Iterator[Interrupts]:
+        """Once: gently.  Twice: at once, and how to go on is told all the same."""
+        try:
+            with Interrupts(self._sweep.stop, progress.say) as interrupts:
+                yield interrupts
+        except KeyboardInterrupt:
+            progress.say(f"resume:   ssm-triage run --resume {self._folder.path}")
+            raise
+
+    def _collect(self, progress: Progress) -> Iterator[Collected]:
+        """Every host's evidence: first what is there already, then what comes, as it comes."""
+        for name, path in self._kept.items():
+            host = Collected(name, path)
+            progress.collected(host)
+            yield host
+        if self._targets:
+            told = partial(_tell, progress)
+            for host in pipeline.collect(self._targets, self._folder.evidence, self._sweep, told):
+                self._collected += 1
+                progress.collected(host)
+                yield host
+
+    def _end(
+        self,
+        progress: Progress,
+        code: int,
+        interrupts: Interrupts,
+        verdicts: Mapping[str, int] | None = None,
+    ) -> int:
+        """Write down who was not reached, and say how it ended and what lies where."""
+        self._folder.write_retry(self._unreached)
+        code = INTERRUPTED if interrupts.asked else code
+        places = [("evidence", str(self._folder.evidence))]
+        index = self._folder.report / "index.html"
+        if verdicts is not None and index.exists():
+            places.append(("report", str(index)))
+        if self._unreached:
+            places.append(("retry", f"-l @{self._folder.retry}"))
+        if interrupts.asked:
+            places.append(("resume", f"ssm-triage run --resume {self._folder.path}"))
+        progress.done(
+            Summary(
+                hosts=self._hosts,
+                collected=self._collected,
+                not_reached=len(self._unreached),
+                verdicts=dict(verdicts or {}),
+                interrupted=interrupts.asked,
+                exit_code=code,
+                places=tuple(places),
+            )
+        )
+        return code
+
+
+class _Run(_Collection):
+    """One sweep that tells the cause of each host, and reports it."""
+
+    def __init__(self, targets: Sequence[Target], folder: RunFolder, options: Mapping[str, Any]) -> None:
+        specs_of(options)
+        self._count = Count(options)
+        super().__init__(targets, folder, options)
+        self._verdicts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def make(self) -> int:
+        """See ``_Collection.make``."""
+        progress = self._progress(verdicts=True)
+        usual = (f"html:{self._folder.report}", f"json:{self._folder.diagnosis}", "terminal")
+        brief = Brief(_for_reports(self._options), usual, datetime.now(UTC))
+        with Desk(brief, partial(self._told, progress)) as desk:
+            if self._options["signatures"]:
+                desk.wait_until_open()
+            with progress, self._interrupts(progress) as interrupts:
+                for host in self._collect(progress):
+                    desk.add(host.path)
+                desk.wait_until_told()
+            desk.finish()
         self._count.say_muted()
-        return unreached, self._count.code()
+        return self._end(progress, self._count.code(), interrupts, self._verdicts)
+
+    def _told(self, progress: Progress, diagnosis: Diagnosis) -> None:
+        """A host's cause is known; called in the desk's thread."""
+        with self._lock:
+            self._count.add(diagnosis)
+            self._verdicts[diagnosis.verdict.value] += 1
+            if diagnosis.verdict is Verdict.NOT_REACHED:
+                self._unreached.append(diagnosis.subject.name)
+        progress.diagnosed(diagnosis)
+
+
+def _for_reports(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: options[name] for name in ("reporters", "package", "lang", "signatures")}
+
+
+def _tell(progress: Progress, event: Event) -> None:
+    """From the words of a sweep to those of a display."""
+    from collector.sweep import Stage
+
+    if event.stage is Stage.WORKING:
+        progress.begun(event.target.name)
+    elif event.stage is Stage.WAITING:
+        progress.waiting(event.target.name, event.failure.kind if event.failure else "")
 
 
 def _log(verbose: int) -> None:
@@ -107,22 +221,45 @@ def _log(verbose: int) -> None:
         logging.getLogger("paramiko").setLevel(logging.DEBUG if verbose > 2 else logging.INFO)
 
 
-def _settings(options: Mapping[str, Any]) -> Sweep:
+def _settings(options: Mapping[str, Any], hosts: int = 0) -> Sweep:
     from collector.collect import CollectOptions
     from collector.platforms import PROBES
     from collector.probes.choice import choose
 
-    return Sweep(
-        sweep_settings(options),
-        CollectOptions(
-            tool=TOOL,
-            command_timeout_s=options["command_timeout"],
-            log_budget=options["log_budget"],
-            choice=choose(
-                options["only"], options["skip"], (probe for of in PROBES.values() for probe in of)
-            ),
+    probes = (probe for of in PROBES.values() for probe in of)
+    limit = options["probe_timeout"]
+    collect = CollectOptions(
+        tool=TOOL,
+        command_timeout_s=options["command_timeout"],
+        log_budget=options["log_budget"],
+        choice=choose(
+            options["only"], options["skip"], probes, None if limit is None else max(1, int(limit))
         ),
     )
+    settings = sweep_settings(options)
+    if options["runner"] != "dask":
+        return Sweep(settings, collect, runner=_runner_here(options, hosts))
+    from collector.sweep.cluster import DaskRunner
+
+    if not options["scheduler"]:
+        raise UsageError("--runner dask: which? Give --scheduler ADDRESS, such as tcp://10.0.0.5:8786")
+    place = options["evidence_via"] or ""
+    if place:
+        place = f"{place.rstrip('/')}/ssm-triage-{uuid.uuid4().hex}"  # no two sweeps meet there
+    return Sweep(settings, collect, runner=DaskRunner(options["scheduler"]), is_far=True, place=place)
+
+
+def _runner_here(options: Mapping[str, Any], hosts: int) -> Runner | None:
+    """Processes where they are asked for, or pay; ``None``: threads."""
+    for option in ("scheduler", "evidence_via"):
+        if options[option]:
+            raise UsageError(f"--{option.replace('_', '-')} goes with --runner dask only")
+    if options["runner"] == "threads":
+        return None
+    from collector.sweep.processes import ProcessRunner, processes_that_pay
+
+    processes = options["processes"] or processes_that_pay(hosts, options["forks"])
+    return ProcessRunner(processes, partial(_log, options["verbose"])) if processes > 1 else None
 
 
 def sweep_settings(options: Mapping[str, Any]) -> SweepSettings:
@@ -136,18 +273,8 @@ def sweep_settings(options: Mapping[str, Any]) -> SweepSettings:
         host_deadline_s=options["host_deadline"],
         ssh=SshSettings(config_file=options["ssh_config"], connect_timeout_s=connect_s),
         winrm=WinrmSettings(connect_timeout_s=connect_s, proxy_from_environment=options["use_env_proxy"]),
+        **{name: options[name] for name in ("per_jump", "rate") if name in options},
     )
-
-
-def _say_where(folder: RunFolder, options: Mapping[str, Any], *, analyze: bool, unreached: int) -> None:
-    if options["quiet"]:
-        return
-    index = folder.report / "index.html"
-    click.echo(f"evidence: {folder.evidence}", err=True)
-    if analyze and index.exists():
-        click.echo(f"report:   {index}", err=True)
-    if unreached:
-        click.echo(f"retry:    -l @{folder.retry}", err=True)
 
 
 def _print_hosts(selection: Selection) -> None:

@@ -17,10 +17,19 @@ class Choice:
     only: frozenset[str] = frozenset()
     """Empty: all."""
     skip: frozenset[str] = frozenset()
+    timeout_s: int | None = None
+    """No probe is given longer; ``None``: each what it declares."""
 
     def of(self, probes: Iterable[Probe]) -> tuple[Probe, ...]:
         """The same probes, those that are not chosen marked as left out: unknown, and told so."""
-        return tuple(replace(probe, left_out=self._why_not(probe) or probe.left_out) for probe in probes)
+        return tuple(
+            replace(
+                probe,
+                left_out=self._why_not(probe) or probe.left_out,
+                timeout_s=min(probe.timeout_s, self.timeout_s or probe.timeout_s),
+            )
+            for probe in probes
+        )
 
     def _why_not(self, probe: Probe) -> str:
         names = {probe.id, probe.lane.value}
@@ -31,7 +40,9 @@ class Choice:
         return ""
 
 
-def choose(only: Sequence[str], skip: Sequence[str], probes: Iterable[Probe]) -> Choice:
+def choose(
+    only: Sequence[str], skip: Sequence[str], probes: Iterable[Probe], timeout_s: int | None = None
+) -> Choice:
     """Read the values of ``--only`` and ``--skip``, each a list with commas.
 
     Raises:
@@ -39,7 +50,7 @@ def choose(only: Sequence[str], skip: Sequence[str], probes: Iterable[Probe]) ->
     """
     probes = tuple(probes)
     known = [*(probe.id for probe in probes), *Lane]
-    choice = Choice(_names("--only", only, known), _names("--skip", skip, known))
+    choice = Choice(_names("--only", only, known), _names("--skip", skip, known), timeout_s)
     if all(probe.left_out for probe in choice.of(probes)):
         raise UsageError("--only and --skip leave no probe to ask; `ssm-triage probes` lists them")
     return choice

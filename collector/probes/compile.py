@@ -7,6 +7,7 @@ import secrets
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 
 from collector.errors import UsageError
@@ -23,6 +24,7 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _REGION = re.compile(r"[a-z]{2,6}(-[a-z]+)+-\d{1,2}")
 _NONCE = re.compile(r"[0-9a-f]{16,64}")
+_NONCE_PLACE = "@NONCE@"
 
 
 def new_nonce() -> str:
@@ -56,6 +58,15 @@ def compile_script(
     """
     if not _NONCE.fullmatch(nonce):
         raise ValueError("a nonce is 16 to 64 hexadecimal digits")
+    template = _compiled(tuple(probes), region, root, log_budget, imds, search)
+    return template.replace(_NONCE_PLACE.encode(), nonce.encode(), 1)
+
+
+@lru_cache(maxsize=64)
+def _compiled(
+    probes: tuple[Probe, ...], region: str | None, root: str, log_budget: int | None, imds: str, search: str
+) -> bytes:
+    """The script but for the nonce: the same for all hosts that are asked the same."""
     if region and not _REGION.fullmatch(region):
         raise UsageError(f"triage_region: {region!r} is no AWS region; write it as in eu-central-1")
     if root and (not root.startswith("/") or "\n" in root):
@@ -74,7 +85,7 @@ def compile_script(
         "export LC_ALL",
         f"PATH=${{PATH:+$PATH:}}{search}" if search else "",
         "unset HISTFILE ENV BASH_ENV IFS",
-        f"NONCE={nonce}",
+        f"NONCE={_NONCE_PLACE}",
         f"REGION={shlex.quote(region or '')}",
         f"ROOT={shlex.quote(root.rstrip('/'))}",
         f"IMDS={shlex.quote(imds)}",

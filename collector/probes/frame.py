@@ -32,6 +32,7 @@ from collector.probes.model import Probe
 MAX_TOTAL = 1 << 30
 """Bytes, unpacked, that one host may send in all; more is a bomb."""
 
+_STATUSES = {status.value: status for status in Status}
 _MAX_MARKER = 4096
 _MAX_NOISE = 4096
 _STEP = 1 << 16
@@ -401,7 +402,7 @@ def _safe_name(name: str) -> str:
 
 
 def _status(word: str) -> Status:
-    return Status(word) if word in {status.value for status in Status} else Status.ERROR
+    return _STATUSES.get(word, Status.ERROR)
 
 
 def _number(word: str) -> int | None:

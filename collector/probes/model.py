@@ -44,3 +44,7 @@ class Probe:
     """Whether it reads files only, and so works on a mounted volume (``triage_root``)."""
     left_out: str = ""
     """Why it is not to be asked this time, in plain words; it is then ``skipped`` with that note."""
+
+    def __hash__(self) -> int:
+        """Of the id, which is never reused: what is made of many probes is looked up for every host."""
+        return hash(self.id)

@@ -117,7 +117,7 @@ def work_on(
         logged_in()
         value = collect(connection, target, deadline)
     except ConnectionFailed as refusal:
-        failure = refusal
+        failure = refusal.bare()
     except TriageError:
         raise
     except Exception as error:  # a defect of ours must not end the sweep of a thousand hosts
@@ -142,7 +142,7 @@ def is_refusal(failure: ConnectionFailed | None) -> bool:
 def failed(target: Target, failure: ConnectionFailed) -> Outcome[T]:
     """The outcome of a host that was not even begun with."""
     now = datetime.now(UTC)
-    return Outcome(target, now, now, failure=failure)
+    return Outcome(target, now, now, failure=failure.bare())
 
 
 def defect(error: Exception) -> ConnectionFailed:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -19,6 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from collector.errors import ConnectionFailed, FailureKind, TriageError
 from collector.secrets import for_child
+from collector.sweep.children import deaf_to_signals, signals_held
 from collector.sweep.host import failed
 from collector.sweep.model import Collect, Event, Outcome, Stage, SweepSettings
 from collector.sweep.threads import ThreadRunner
@@ -143,7 +143,7 @@ class _Child:
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self._process = context.Process(target=_be_child, args=(theirs,), name="ssm-triage", daemon=True)
-        with _signals_held():
+        with signals_held():
             self._process.start()
         theirs.close()
 
@@ -208,23 +208,6 @@ def _listen(pipe: Connection, stop: threading.Event) -> None:
         pipe.recv_bytes()
     except (EOFError, OSError):
         os._exit(1)
-
-
-def deaf_to_signals() -> None:
-    """Ctrl-C and SIGTERM reach the whole group of processes; what they mean is for the parent to say."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-
-
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """While a child starts, a Ctrl-C waits: the child inherits the mask, and is deaf before it ends."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _died(code: int | None) -> ConnectionFailed:

@@ -16,8 +16,9 @@ from ssm_triage import options as opt
 @opt.output_options
 @opt.quiet_option
 @opt.verbose_option
-def command(**options: Any) -> int:
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> int:
     """Bring home evidence; one file a host.  `ssm-triage analyze` goes on from there."""
     from ssm_triage.sweeping import ask_hosts
 
-    return ask_hosts({**options, "fail_on": "never"}, analyze=False)
+    return ask_hosts(options, given=opt.given(context), analyze=False)

@@ -18,11 +18,12 @@ from ssm_triage import options as opt
 @opt.verdict_options
 @opt.quiet_option
 @opt.verbose_option
-def command(**options: Any) -> int:
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> int:
     """Collect, analyze and report in one go.
 
     Leaves a run folder with evidence, reports and diagnosis.json, and prints a summary.
     """
     from ssm_triage.sweeping import ask_hosts
 
-    return ask_hosts(options, analyze=True)
+    return ask_hosts(options, given=opt.given(context), analyze=True)

@@ -52,7 +52,7 @@ def test_a_sweep_from_inventory_to_reports(ssm_triage: Command, demo: Demo, tmp_
     private = [path for path in [run, *run.rglob("*")] if stat.S_IMODE(path.stat().st_mode) & 0o077]
     assert private == []
     assert "imds-wrong-route" in done.stdout
-    assert "[12/12]" in done.stderr
+    assert "12 hosts: 8 broken, 2 not reached, 2 ok" in done.stderr
 
 
 def test_each_stage_alone_gives_the_same(ssm_triage: Command, demo: Demo, tmp_path: Path) -> None:
