@@ -230,9 +230,11 @@ def _headline(
     if verdict is Verdict.HEALTHY and by_log_alone(case):
         last = case.logs.last_event.time if case.logs.last_event is not None else None
         if last is None:
-            return say("By its log the agent worked up to its end; nothing else of the host was seen.")
+            return say(
+                "By its log, the agent worked until the log ends; nothing else on the host was checked."
+            )
         return say(
-            "By its log the agent worked, up to {moment}; nothing else of the host was seen.",
+            "By its log, the agent worked until {moment}; nothing else on the host was checked.",
             moment=f"{last:%Y-%m-%d %H:%M}",
         )
     if verdict is Verdict.HEALTHY:
@@ -240,12 +242,12 @@ def _headline(
     if verdict is Verdict.BROKEN:
         if len(causes) == 1:
             return causes[0].sentence
-        return say("{first} ({more} more to mend after it.)", first=causes[0].sentence, more=len(causes) - 1)
+        return say("{first} ({more} more to fix after it.)", first=causes[0].sentence, more=len(causes) - 1)
     if candidates:
         titles = [ready(catalogue[slug].title) for slug in candidates[:3] if slug in catalogue]
-        return say("What was collected does not tell the cause. It may be: {titles}.", titles=listed(titles))
+        return say("The evidence does not settle the cause. Possible: {titles}.", titles=listed(titles))
     if not case.logs.has_entries:
-        return say("There is no agent log, and nothing else tells what is wrong.")
+        return say("There is no agent log, and nothing else shows what is wrong.")
     return say("Nothing shows a fault, and nothing proves that the agent works.")
 
 

@@ -39,7 +39,7 @@ def _nothing(case: Case, check: Check) -> None:
 def _skipped(check: Check) -> Message | None:
     if check.name in ("Hybrid instance registration", "Proxy configuration"):
         return None
-    return say("Skipped is not a pass: it was not looked at.")
+    return say("Skipped is not a pass: it was not checked.")
 
 
 def _connectivity(case: Case, check: Check) -> Message | None:
@@ -71,11 +71,11 @@ def _credentials(case: Case, check: Check) -> Message | None:
     if check.passed and any(case.failures()):
         return say("It asks STS, not Systems Manager: what Systems Manager refuses is not seen.")
     if check.failed and "STS" in check.note:
-        return say("It asks STS, which a private network need not reach; the agent does without.")
+        return say("It asks STS, which a private network may not reach; the agent does not need it.")
     return None
 
 
 def _service(case: Case, check: Check) -> Message | None:
     if check.failed and "Unexpected" in check.note:
-        return say("It could not ask the service manager; this says nothing of the agent.")
+        return say("It could not query the service manager; this says nothing about the agent.")
     return None

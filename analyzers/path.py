@@ -17,38 +17,39 @@ from analyzers.facts.imds import ImdsState
 from analyzers.facts.proxy import parse_proxy_url
 from analyzers.facts.routing import IMDS
 from analyzers.logs.model import Leg
-from analyzers.text import say
+from analyzers.tables import routes
+from analyzers.text import Message, say
 
 OK, FAILED, UNKNOWN, UNUSED = "ok", "failed", "unknown", "unused"
 
 _IMDS = {
-    ImdsState.OK: say("It gives a token and the instance's id."),
+    ImdsState.OK: say("It returns a token and the instance ID."),
     ImdsState.NO_ROUTE: say("The host has no route to it."),
     ImdsState.HOST_UNREACHABLE: say("The next hop does not answer, or says that it cannot be reached."),
     ImdsState.REFUSED: say("The connection is refused."),
-    ImdsState.TIMEOUT: say("No connection within the time."),
-    ImdsState.NO_ANSWER: say("The connection stands, and no answer comes."),
+    ImdsState.TIMEOUT: say("The connection timed out."),
+    ImdsState.NO_ANSWER: say("It accepts the connection and never answers."),
     ImdsState.DENIED: say("The host itself forbids the connection."),
-    ImdsState.INVALID: say("A route sends it nowhere."),
+    ImdsState.INVALID: say("A route discards the traffic."),
     ImdsState.DISABLED: say("It answers 403: it is switched off for this instance."),
-    ImdsState.TOKEN_BLOCKED: say("It gives no token, though it answers without one."),
+    ImdsState.TOKEN_BLOCKED: say("It returns no token, though it answers requests without one."),
     ImdsState.IMPOSTOR: say("Something else answers in its place."),
-    ImdsState.SERVER_ERROR: say("It answers with an error of its own."),
-    ImdsState.PARTIAL: say("It gives a token, but not the instance's id."),
+    ImdsState.SERVER_ERROR: say("It answers with a server error."),
+    ImdsState.PARTIAL: say("It returns a token, but not the instance ID."),
     ImdsState.OTHER: say("It does not answer as it should."),
 }
 ENDPOINT = {
-    EndpointState.DNS: say("Its name is not resolved."),
+    EndpointState.DNS: say("Its name does not resolve."),
     EndpointState.NO_ROUTE: say("The host has no route to it, or a router says so."),
     EndpointState.REFUSED: say("The connection is refused."),
     EndpointState.DENIED: say("A firewall forbids the connection."),
-    EndpointState.TIMEOUT: say("No connection within the time."),
-    EndpointState.TLS_TRUST: say("Its certificate is not to be trusted."),
+    EndpointState.TIMEOUT: say("The connection timed out."),
+    EndpointState.TLS_TRUST: say("Its certificate is not trusted."),
     EndpointState.TLS_BROKEN: say("The TLS handshake breaks off."),
-    EndpointState.NO_ANSWER: say("The connection stands, and no answer comes."),
-    EndpointState.SERVER_ERROR: say("It answers with an error of its own."),
+    EndpointState.NO_ANSWER: say("It accepts the connection and never answers."),
+    EndpointState.SERVER_ERROR: say("It answers with a server error."),
     EndpointState.NOT_AWS: say("What answers is not AWS."),
-    EndpointState.CONNECTED: say("It takes connections; nothing further could be tried."),
+    EndpointState.CONNECTED: say("It accepts connections; nothing further could be tested."),
 }
 
 
@@ -67,7 +68,7 @@ def _hops(case: Case) -> Iterator[Hop]:
     for service in SERVICES:
         hop = _endpoint(case, service)
         if hop.state != OK and not matters(case, service):
-            hop = Hop("endpoint", hop.name, UNUSED, say("This version of the agent does without it."))
+            hop = Hop("endpoint", hop.name, UNUSED, say("This version of the agent does not need it."))
         yield hop
 
 
@@ -81,9 +82,9 @@ def _gateway(case: Case) -> Iterator[Hop]:
         return
     neighbour = routing.neighbour(hop)
     if any(_leads_by(case, hop, address) for address in _answering(case)):
-        yield Hop("gateway", str(hop), OK, say("What lies beyond it answers."))
+        yield Hop("gateway", str(hop), OK, say("Hosts beyond it answer."))
     elif neighbour is not None and neighbour.dead:
-        yield Hop("gateway", str(hop), FAILED, say("Nobody answers for its address on the link."))
+        yield Hop("gateway", str(hop), FAILED, say("Nothing answers for its address on the link."))
     elif neighbour is not None and neighbour.state == "REACHABLE":
         yield Hop("gateway", str(hop), OK, say("It answers on the link."))
     elif routing.routes and not routing.default_routes() and not routing.default_routes(6):
@@ -130,12 +131,17 @@ def _imds(case: Case) -> Hop:
             None, ImdsState.OK
         ))  # fmt: skip
         detail = say(
-            "The agent asks the proxy {proxy} for it, and not the service itself.", proxy=diverted.value
+            "The agent sends these requests to its proxy {proxy}, not to the service.", proxy=diverted.value
         )
         return Hop("imds", name, FAILED if asked else UNKNOWN, detail)
     if imds is None:
         return Hop("imds", name, OK if _logged(case, "imds") else UNKNOWN)
-    return Hop("imds", name, OK if imds.state is ImdsState.OK else FAILED, _IMDS[imds.state])
+    return Hop("imds", name, OK if imds.state is ImdsState.OK else FAILED, _astray(case) or _IMDS[imds.state])
+
+
+def _astray(case: Case) -> Message | None:
+    """Where the route to the metadata service leads, if that is the wrong place."""
+    return next((row.why for row in routes(case) if row.purpose == "imds"), None)
 
 
 def _resolves(case: Case) -> str:
@@ -163,7 +169,7 @@ def _endpoint(case: Case, service: str) -> Hop:
         if _logged(case, service):
             return Hop("endpoint", name, OK, say("The log shows that it answers through the proxy."))
         failing = any(case.failures(target=service)) or any(case.failures(Leg.PROXY))
-        detail = say("Only the direct way was tried, which the agent does not take.") if endpoint else None
+        detail = say("Only a direct connection was tested; the agent uses its proxy.") if endpoint else None
         return Hop("endpoint", name, FAILED if failing else UNKNOWN, detail)
     if endpoint is None:
         return Hop("endpoint", name, OK if _logged(case, service) else UNKNOWN)

@@ -48,7 +48,7 @@ def _defaults(routing: Routing) -> Iterator[RouteRow]:
         expected = f"via {router} dev {routing.primary_device}" if router and judgement is BAD else ""
         yield RouteRow("default", "default", _spoken(route), expected, judgement, why)
     if routing.routes and not found:
-        why = say("There is no default route: only the host's own networks are reached.")
+        why = say("There is no default route: only the host's own networks can be reached.")
         yield RouteRow("default", "default", "", _should(routing), BAD, why)
 
 
@@ -58,7 +58,7 @@ def _default(routing: Routing, route: Route) -> tuple[Judgement, Message | None]
         return BAD, say("{gateway} lies in none of the host's own networks.", gateway=outside)
     known = [n for n in map(routing.neighbour, route.gateways) if n is not None]
     if known and all(neighbour.dead for neighbour in known):
-        return BAD, say("Nobody answers for {gateway} on the link.", gateway=known[0].address)
+        return BAD, say("Nothing answers for {gateway} on the link.", gateway=known[0].address)
     return GOOD, None
 
 
@@ -79,12 +79,13 @@ def _to_imds(case: Case, routing: Routing) -> RouteRow | None:
     if outcome not in (RouteOutcome.FORWARD, RouteOutcome.LOCAL):
         return RouteRow("imds", str(IMDS), found, _should(routing), BAD, _REFUSED)
     why = say(
-        "It leads to {where}, not to the subnet's router.", where=gateway or device or say("the host itself")
+        "The route leads to {where}, not to the subnet's router.",
+        where=gateway or device or say("the host itself"),
     )
     return RouteRow("imds", str(IMDS), found, _should(routing), BAD, why)
 
 
-_REFUSED = say("The kernel knows no way there.")
+_REFUSED = say("The kernel has no route to it.")
 
 
 def _to_endpoints(routing: Routing) -> Iterator[RouteRow]:

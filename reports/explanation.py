@@ -24,8 +24,8 @@ def _lines(explanation: Explanation, translate: Translator) -> Iterator[str]:
     if explanation.seen.template:
         yield ""
         yield t("How it is recognised: {signs}", signs=say(explanation.seen))
-    yield from _steps(t("How it is mended"), explanation.remedy, translate)
-    yield from _steps(t("How to see that it is"), explanation.verify, translate)
+    yield from _steps(t("How to fix it"), explanation.remedy, translate)
+    yield from _steps(t("How to verify the fix"), explanation.verify, translate)
 
 
 def _steps(title: str, steps: Sequence[Step], translate: Translator) -> Iterator[str]:

@@ -95,6 +95,7 @@ def _render(
         first=first,
         next_step=_next_step(diagnosis, provenance, first),
         picture=draw(diagnosis.subject.name, diagnosis.path) if _is_seen(diagnosis) else None,
+        unbroken=_is_unbroken(diagnosis),
         timeline=timeline(diagnosis, provenance, caps.items * 2),
         excluded=_alike(diagnosis.excluded),
         collected=collected,
@@ -105,6 +106,7 @@ def _render(
         mutes={cause.slug: muted_by(muted, cause) for cause in diagnosis.causes},
         zoneless=any(event.first.tzinfo is None for event in diagnosis.timeline),
         worked=_last_good(diagnosis, first),
+        retry=_retry(first, collected),
         index=index,
     )
 
@@ -125,6 +127,14 @@ def _last_good(diagnosis: Diagnosis, first: RootCause | None) -> datetime | None
     if worked is None or first is None or first.since is None:
         return worked
     return worked if sortable(worked) <= sortable(first.since) else None
+
+
+def _retry(first: RootCause | None, collected: datetime | None) -> datetime | None:
+    """When the agent tries again, where waiting for that helps and it lay ahead as the host was asked."""
+    if first is None or first.next_retry is None or first.needs_restart:
+        return None
+    past = collected is not None and sortable(first.next_retry) <= sortable(collected)
+    return None if past else first.next_retry
 
 
 def _alike(excluded: Sequence[Excluded]) -> list[list[Excluded]]:
@@ -156,6 +166,12 @@ def _same_words(opinions: Sequence[Opinion]) -> list[list[Opinion]]:
 def _is_seen(diagnosis: Diagnosis) -> bool:
     """Whether anything of the path is known: a picture of question marks tells nothing."""
     return any(hop.state in ("ok", "failed") for hop in diagnosis.path)
+
+
+def _is_unbroken(diagnosis: Diagnosis) -> bool:
+    """Whether a broken host's path is known to work, so that the picture cannot show what is wrong."""
+    states = {hop.state for hop in diagnosis.path}
+    return diagnosis.verdict is Verdict.BROKEN and "ok" in states and not states & {"failed", "unknown"}
 
 
 def _is_unchecked(provenance: Provenance) -> bool:

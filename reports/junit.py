@@ -1,7 +1,7 @@
 """JUnit XML: a sweep as a test suite in which each host is a test case.
 
-Broken is a failure.  Not settled and not reached are errors: the test could not be made.  A host whose causes
-are all muted is skipped.
+Broken is a failure.  Inconclusive and not reached are errors: the test could not be made.  A host whose
+causes are all muted is skipped.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def summary(entries: Sequence[Entry], translate: Translator) -> str:
     lines = [
         f"# {translate.ngettext('{n} host', '{n} hosts', len(entries))}",
         "",
-        f"| {t('Cause')} | {t('Who can mend it')} | {t('Hosts')} |",
+        f"| {t('Cause')} | {t('Owner')} | {t('Hosts')} |",
         "|---|---|---:|",
     ]
     for count in by_cause(entries):
@@ -115,15 +115,15 @@ def render_markdown(
     if diagnosis.candidates:
         blocks.append(f"{translate.gettext('Still possible:')} {', '.join(map(code, diagnosis.candidates))}")
     if diagnosis.next_look:
-        blocks += [f"### {translate.gettext('The single look that would settle it')}"]
+        blocks += [f"### {translate.gettext('The one check that would settle it')}"]
         blocks += _steps([diagnosis.next_look], translate)
     if diagnosis.proof:
-        blocks.append(f"### {translate.gettext('What shows it')}")
+        blocks.append(f"### {translate.gettext('Evidence')}")
         for citation in diagnosis.proof[:_CITATIONS]:
             blocks += _citation(citation)
     blocks += checks(diagnosis, translate)
     if diagnosis.unseen:
-        blocks.append(f"### {translate.gettext('What could not be seen')}")
+        blocks.append(f"### {translate.gettext('What could not be checked')}")
         blocks.append(_unseen(diagnosis.unseen, translate))
     blocks.append(_origin(provenance, translate))
     return "\n\n".join(filter(None, blocks)) + "\n"
@@ -160,7 +160,7 @@ def _cause(cause: RootCause, translate: Translator, mute: Muted | None, *, alone
         code(" ".join((cause.slug, cause.scope or "")).strip()),
         translate.say(CONFIDENCES[cause.confidence]),
     ]
-    facts.append(f"{t('Who can mend it')}: {translate.say(OWNERS[cause.owner])}")
+    facts.append(f"{t('Who can fix it')}: {translate.say(OWNERS[cause.owner])}")
     if cause.since:
         facts.append(t("since {moment}", moment=utc_text(cause.since)))
     head = [] if alone else [f"### {sentence(cause.sentence, translate)}"]
@@ -168,11 +168,11 @@ def _cause(cause: RootCause, translate: Translator, mute: Muted | None, *, alone
     if mute:
         until = t("Muted until {day}", day=mute.until) if mute.until else t("Muted")
         blocks.append(f"{until}: {code(mute.reason)}")
-    for title, steps in ((t("How to mend it"), cause.remedy), (t("How to see that it worked"), cause.verify)):
+    for title, steps in ((t("How to fix it"), cause.remedy), (t("How to verify the fix"), cause.verify)):
         if steps:
             blocks += [f"#### {title}", *_steps(steps, translate)]
     if cause.evidence:
-        blocks.append(f"#### {t('What shows it')}")
+        blocks.append(f"#### {t('Evidence')}")
         for citation in cause.evidence[:_CITATIONS]:
             blocks += _citation(citation)
     return blocks

@@ -19,7 +19,7 @@ def checks(diagnosis: Diagnosis, translate: Translator) -> list[str]:
     """Attempts, routes and proxies, each a table with its heading; nothing where nothing was looked at."""
     t = translate.gettext
     tables = (
-        (t("What the host itself tried"), _attempts(diagnosis.attempts, translate)),
+        (t("Connection tests from the host"), _attempts(diagnosis.attempts, translate)),
         (t("Routes"), _routes(diagnosis.routes, translate)),
         (t("Proxies"), _proxies(diagnosis.proxies, translate)),
     )
@@ -29,7 +29,7 @@ def checks(diagnosis: Diagnosis, translate: Translator) -> list[str]:
 def _attempts(attempts: Sequence[Attempt], translate: Translator) -> str:
     present = {stage.stage for attempt in attempts for stage in attempt.stages}
     stages = [stage for stage in STAGES if stage in present]
-    heads = [translate.gettext("Towards"), *(translate.say(STAGES[stage]) for stage in stages)]
+    heads = [translate.gettext("Destination"), *(translate.say(STAGES[stage]) for stage in stages)]
     rows = []
     for attempt in attempts[:_ROWS]:
         found = {
@@ -52,7 +52,7 @@ def _routes(routes: Sequence[RouteRow], translate: Translator) -> str:
         ]
         for row in routes[:_ROWS]
     ]
-    return _table([t("Towards"), t("Found"), t("Expected"), t("Judgement")], rows)
+    return _table([t("Destination"), t("Found"), t("Expected"), t("Assessment")], rows)
 
 
 def _target(row: RouteRow) -> str:
@@ -71,7 +71,7 @@ def _proxies(proxies: Sequence[ProxyRow], translate: Translator) -> str:
         ]
         for row in proxies[:_ROWS]
     ]
-    return _table([t("Where"), t("Variable"), t("Found"), t("Expected"), t("Judgement")], rows)
+    return _table([t("Where"), t("Variable"), t("Found"), t("Expected"), t("Assessment")], rows)
 
 
 def _judged(row: RouteRow | ProxyRow, translate: Translator) -> str:

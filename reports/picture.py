@@ -21,6 +21,8 @@ _NEAR, _PROXY, _LEAF, _GAP = 138, 166, 380, 50
 _LEAF_PROXIED = 252
 WIDTH = _NEAR + _GAP + _PROXY + _GAP + _LEAF_PROXIED
 """At most."""
+_DRAWN = ("unused", "unknown", "failed", "ok")
+"""Legs in this order: of a line that several share, a failure shows only where it leaves what works."""
 MOST = 16
 """Hops drawn at most; the list beside the picture has them all."""
 
@@ -106,7 +108,7 @@ def draw(host: str, hops: Sequence[Hop]) -> Picture:
     for row, start, hop in zip(places, starts, direct + routed + proxied, strict=False):
         boxes.append(_box(hop, x, row * ROW, width))
         legs.append(_leg(start, boxes[-1]))
-    legs.sort(key=lambda leg: (not leg.cut_off, leg.state == "failed"))
+    legs.sort(key=lambda leg: (not leg.cut_off, _DRAWN.index(leg.state)))
     return Picture(x + width, rows * ROW, tuple(boxes), tuple(legs))
 
 

@@ -86,7 +86,7 @@ def _cells(entry: Entry, translate: Translator) -> tuple[str, ...]:
 
 def _heads(translate: Translator) -> tuple[str, ...]:
     t = translate.gettext
-    return t("Host"), t("Verdict"), t("Cause"), t("Who can mend it"), t("In a sentence")
+    return t("Host"), t("Verdict"), t("Cause"), t("Owner"), t("Summary")
 
 
 def _print_columns(entries: Sequence[Entry], stream: TextIO, translate: Translator) -> None:

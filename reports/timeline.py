@@ -65,9 +65,9 @@ def _ours(diagnosis: Diagnosis, provenance: Provenance) -> list[TimelineEvent]:
     clock = provenance.clock
     ours = []
     if clock and diagnosis.timeline:
-        ours.append(TimelineEvent("collected", clock.started, clock.finished, say("The host was looked at.")))
+        ours.append(TimelineEvent("collected", clock.started, clock.finished, say("This host was checked.")))
     if not any(event.kind == "retry" for event in diagnosis.timeline):
-        again = say("The agent tries again by itself.")
+        again = say("The agent retries by itself.")
         ours += [
             TimelineEvent("retry", cause.next_retry, cause.next_retry, again)
             for cause in diagnosis.causes[:1]

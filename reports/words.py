@@ -11,8 +11,15 @@ from collector.target import HostKeyChecking
 VERDICTS = {
     Verdict.HEALTHY: say("Healthy"),
     Verdict.BROKEN: say("Broken"),
-    Verdict.UNKNOWN: say("Not settled"),
+    Verdict.UNKNOWN: say("Inconclusive"),
     Verdict.NOT_REACHED: say("Not reached"),
+}
+
+VERDICT_MARKS = {
+    Verdict.HEALTHY: "ok",
+    Verdict.BROKEN: "failed",
+    Verdict.UNKNOWN: "unknown",
+    Verdict.NOT_REACHED: "unused",
 }
 
 CONFIDENCES = {
@@ -22,7 +29,7 @@ CONFIDENCES = {
 }
 
 CONFIDENCE_MEANS = {
-    Confidence.CERTAIN: say("Seen directly; nothing speaks against it."),
+    Confidence.CERTAIN: say("Seen directly; nothing contradicts it."),
     Confidence.LIKELY: say("The evidence points here, but it was not seen directly."),
     Confidence.POSSIBLE: say("One of several causes that fit."),
 }
@@ -32,7 +39,7 @@ OWNERS = {
     Owner.NETWORK: say("Network team"),
     Owner.IAM: say("IAM administrator"),
     Owner.AWS: say("AWS Support"),
-    Owner.OPERATOR: say("You, the operator"),
+    Owner.OPERATOR: say("ssm-triage operator"),
 }
 
 WHERE = {
@@ -52,6 +59,9 @@ STATUSES = {
     Status.TRUNCATED: say("cut short"),
     Status.SKIPPED: say("not asked"),
 }
+
+STATUS_MARKS = {Status.OK: "ok", Status.ABSENT: "unused", Status.SKIPPED: "unused"}
+"""Of the others it is not known what they would have told."""
 
 FAILURES = {
     FailureKind.AUTH: say("Authentication failed"),
@@ -100,9 +110,9 @@ EVENTS = {
 }
 
 JUDGEMENTS = {
-    Judgement.GOOD: say("as it should be"),
-    Judgement.BAD: say("not as it should be"),
-    Judgement.NEUTRAL: say("says nothing"),
+    Judgement.GOOD: say("correct"),
+    Judgement.BAD: say("wrong"),
+    Judgement.NEUTRAL: say("not judged"),
 }
 JUDGEMENT_MARKS = {Judgement.GOOD: "ok", Judgement.BAD: "failed", Judgement.NEUTRAL: "unused"}
 

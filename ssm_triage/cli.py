@@ -20,7 +20,7 @@ _VERBS = {
     "diff": "Compare two evidences: before and after, or a sick host and a healthy one.",
     "redact": "Make evidence that can be handed outside: names, addresses and ids replaced.",
     "probes": "Show what is looked at on a host.",
-    "explain": "Say what a cause is, how it is recognised and mended.",
+    "explain": "Say what a cause is, how it is recognised and fixed.",
     "selftest": "Ask one Windows host whether it is as ssm-triage believes.",
     "demo": "Sweep a few lab hosts on this machine.",
 }

@@ -341,7 +341,9 @@ def fine(case: Case) -> Iterator[Told]:
     working = [e for e in case.endpoints.values() if e.state is EndpointState.OK]
     if case.proxied or not working:
         return
-    reason = say("{hosts} answers this host now, over trusted TLS.", hosts=", ".join(e.host for e in working))
+    reason = say(
+        "Answering this host now, over trusted TLS: {hosts}.", hosts=", ".join(e.host for e in working)
+    )
     cited = lines(*(e.shown_by for e in working))
     if len(working) == len(case.endpoints):
         for slug in _NOT_NOW:

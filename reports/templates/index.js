@@ -2,8 +2,8 @@
 // The counts become links to the hosts behind them.
 (() => {
   const tables = [...document.querySelectorAll("table.hosts")];
-  if (!tables.length) return;
   const form = document.querySelector("form.filter");
+  if (!form) return;
   const output = form.querySelector("output");
   const bodies = tables.map((table) => table.tBodies[0]);
   const columns = [...tables[0].tHead.rows[0].cells];

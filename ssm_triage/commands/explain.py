@@ -11,7 +11,7 @@ from ssm_triage import options as opt
 @click.argument("slug", required=False)
 @opt.lang_option
 def command(slug: str | None, lang: str) -> int:
-    """Say what a cause is, how it is recognised and mended; without SLUG, list them all."""
+    """Say what a cause is, how it is recognised and fixed; without SLUG, list them all."""
     from analyzers.explain import explain
     from reports.explanation import explanation_text, listing_text
     from reports.i18n import translator

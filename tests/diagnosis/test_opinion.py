@@ -45,7 +45,7 @@ def test_imds_by_the_old_way() -> None:
 
 def test_a_service_manager_that_was_not_there() -> None:
     row = ("Agent service", "Failed", "Unexpected exit code from systemctl status: 1")
-    assert "could not ask" in comments(rows(row))[row[0]]
+    assert "could not query" in comments(rows(row))[row[0]]
 
 
 def test_without_it_nothing_is_said() -> None:

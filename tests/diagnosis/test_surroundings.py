@@ -77,6 +77,11 @@ def test_the_wrong_route_stands_beside_the_right_one() -> None:
     row = next(row for row in of("api-01").routes if row.purpose == "imds")
     assert row.found.startswith("169.254.169.254 via 10.77.1.99 dev eth0")
     assert (row.expected, row.judgement) == ("via 10.77.1.1 dev eth0", Judgement.BAD)
+    hop = next(hop for hop in of("api-01").path if hop.kind == "imds")
+    assert (hop.state, str(hop.detail)) == (
+        "failed",
+        "The route leads to 10.77.1.99, not to the subnet's router.",
+    )
     assert all(row.judgement is Judgement.GOOD for row in of("api-01").routes if row.purpose != "imds")
 
 

@@ -84,7 +84,7 @@ def faults(catalog: Catalog, wanted: Catalog) -> Iterator[str]:
 def _faults(message: Message) -> Iterator[str]:
     if message.fuzzy:
         yield "fuzzy"
-    ids, texts = _several(message.id), _several(message.string)
+    ids, texts = _several(message.id), _several(message.string or "")  # none yet: it is new
     if not texts or not all(text.strip() for text in texts):
         yield "empty"
         return

@@ -74,6 +74,13 @@ def test_what_is_missing_unused_or_fuzzy_is_told() -> None:
     assert told == {"missing", "unused", "fuzzy"}
 
 
+def test_a_count_that_is_new_is_told() -> None:
+    wanted, catalog = Catalog(), Catalog("ko")
+    wanted.add(("{n} host", "{n} hosts"))
+    catalog.update(wanted)
+    assert list(catalogues.faults(catalog, wanted)) == ["empty: ('{n} host', '{n} hosts')"]
+
+
 def test_a_count_needs_its_gap_in_every_form() -> None:
     wanted, catalog = Catalog(), Catalog("ko")
     wanted.add(("{n} host", "{n} hosts"))

@@ -152,7 +152,7 @@ OPINIONS = (
         "ssm.ap-northeast-2.amazonaws.com is reachable",
         say("It only opens a TCP connection; here the request itself fails ({state}).", state="timeout"),
     ),
-    Opinion("AWS Credentials", "Skipped", "", say("Skipped is not a pass: it was not looked at.")),
+    Opinion("AWS Credentials", "Skipped", "", say("Skipped is not a pass: it was not checked.")),
 )
 
 
@@ -301,7 +301,7 @@ def imds_no_route(name: str = "web-03") -> tuple[Diagnosis, Provenance]:
                 "RTNETLINK answers: Network is unreachable",
                 "via 10.20.3.1 dev ens5",
                 BAD,
-                say("The kernel knows no way there."),
+                say("The kernel has no route to it."),
             ),
             RouteRow("ssm", "10.20.3.99", "10.20.3.99 dev ens5 src 10.20.3.17", "", GOOD),
         ),

@@ -44,6 +44,13 @@ def test_what_lies_behind_a_failed_gateway_is_cut_off() -> None:
     assert cut == {box.middle for box in picture.boxes if box.hop.kind in ("resolver", "endpoint")}
 
 
+def test_a_line_that_several_share_fails_only_where_it_leaves_what_works() -> None:
+    diagnosis, _ = endpoint_unreachable()
+    states = [leg.state for leg in draw("api-07", diagnosis.path).legs]
+    assert {"failed", "ok"} <= set(states)
+    assert states.index("ok") > len(states) - 1 - states[::-1].index("failed")
+
+
 def test_a_proxy_that_is_not_used_carries_nothing() -> None:
     diagnosis, _ = endpoint_unreachable()
     picture = draw("api-07", diagnosis.path)

@@ -206,7 +206,7 @@ def test_terminal_is_plain_in_a_pipe() -> None:
     lines = reported("terminal").splitlines()
     assert lines[0].split()[:3] == ["HOST", "VERDICT", "CAUSE"]
     assert lines[-2].split()[:2] == ["web-01", "Healthy"]
-    assert lines[-1] == "5 Broken, 1 Not settled, 1 Not reached, 1 Healthy"
+    assert lines[-1] == "5 Broken, 1 Inconclusive, 1 Not reached, 1 Healthy"
 
 
 class Tty(io.StringIO):
@@ -223,7 +223,7 @@ def test_terminal_fits_its_width(monkeypatch: pytest.MonkeyPatch, columns: str, 
     text = out.getvalue()
     assert "\x1b[3" not in text
     assert max(len(clean(line)) for line in text.splitlines()) <= int(columns)
-    assert ("In a sentence" in text) is sentence_shown
+    assert ("Summary" in text) is sentence_shown
     assert "imds-no-route" in text
 
 

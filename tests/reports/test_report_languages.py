@@ -159,7 +159,7 @@ def test_a_message_within_a_message_is_translated_too() -> None:
 
 
 def test_a_gap_that_nobody_filled_reads_well_in_korean() -> None:
-    told = translator("ko").say(say("Nobody answers for {gateway} on the link.", gateway="<gateway>"))
+    told = translator("ko").say(say("Nothing answers for {gateway} on the link.", gateway="<gateway>"))
     assert told.startswith("링크에서 <gateway>")
 
 

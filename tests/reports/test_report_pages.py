@@ -6,11 +6,14 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from datetime import timedelta
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+from demo_pages import hosts, text_of
 from report_browser import Visitor
 from report_samples import SAMPLES, imds_no_route
 
@@ -169,6 +172,37 @@ def test_nothing_is_drawn_where_nothing_is_known() -> None:
     assert 'svg class="wide"' not in render_host(replace(diagnosis, path=blind), evidence)
 
 
+def test_a_path_that_works_under_a_broken_host_says_so() -> None:
+    diagnosis, evidence = imds_no_route()
+    works = replace(diagnosis, path=tuple(replace(hop, state="ok") for hop in diagnosis.path))
+    assert "Nothing on this path fails" in render_host(works, evidence)
+    assert "Nothing on this path fails" not in render_host(diagnosis, evidence)
+
+
+def test_a_retry_is_told_where_waiting_for_it_helps() -> None:
+    diagnosis, evidence = imds_no_route()
+    assert evidence.clock is not None
+    soon = evidence.clock.finished + timedelta(minutes=3)
+
+    def told(**change: Any) -> bool:
+        cause = replace(diagnosis.causes[0], **change)
+        return "Next automatic retry" in render_host(replace(diagnosis, causes=(cause,)), evidence)
+
+    assert told(next_retry=soon, needs_restart=False)
+    assert not told(next_retry=soon, needs_restart=True)
+    assert not told(next_retry=evidence.clock.started, needs_restart=False)
+
+
+def test_a_host_that_was_not_reached_is_told_without_repetition() -> None:
+    *_, (name, diagnosis, told) = hosts()
+    assert name == "switched-off"
+    page = text_of(render_host(diagnosis, told))
+    assert page.count("192.0.2.7 port 22 refused the connection") == 1
+    assert page.count("Do this next") == 1
+    assert "How to fix it" not in page
+    assert "How to verify the fix" in page
+
+
 def test_times_without_a_zone_say_so() -> None:
     diagnosis, evidence = imds_no_route()
     events = tuple(
@@ -176,7 +210,7 @@ def test_times_without_a_zone_say_so() -> None:
         for event in diagnosis.timeline
     )
     page = render_host(replace(diagnosis, timeline=events, utc_offset=None), evidence)
-    assert "its zone is not known" in page
+    assert "its time zone is not known" in page
     assert "Time (UTC)" not in page
 
 
@@ -188,11 +222,11 @@ def test_unchecked_host_key_is_loud() -> None:
 def test_the_footer_tells_what_was_replaced_and_what_was_masked() -> None:
     diagnosis, told = imds_no_route()
     footer = render_host(diagnosis, told).partition("<footer>")[2]
-    assert "Names, addresses and ids are as they were found." in footer
+    assert "Names, addresses and IDs are shown as found." in footer
     assert f"sha256:{told.sha256}" in footer
     redacted = replace(told, redaction="pseudonyms", masked=2, script_sha256="ab" * 32)
     footer = render_host(diagnosis, redacted).partition("<footer>")[2]
-    assert "Names, addresses and ids are stand-ins. 2 secrets were masked on arrival." in footer
+    assert "Names, addresses and IDs are pseudonyms. 2 secrets were masked on arrival." in footer
     assert f"sha256:{'ab' * 32}" in footer
 
 
@@ -255,12 +289,20 @@ def test_the_index_filters_sorts_and_remembers(visit: Visitor) -> None:
     assert page.locator("select[name=verdict]").input_value() == "Broken"
 
 
+def test_an_index_of_one_host_counts_nothing(visit: Visitor) -> None:
+    seen = visit(render_index(sample_entries()[:1]))
+    assert seen.complaints == []
+    assert seen.page.locator("h1").inner_text() == "web-03: Broken"
+    assert seen.page.locator(".pair, .filter").count() == 0
+    assert seen.page.locator("table.hosts tbody tr").count() == 1
+
+
 def test_the_index_tells_what_the_broken_hosts_share() -> None:
     broken, healthy = (entry_of(*SAMPLES[name]()) for name in ("imds_no_route", "healthy"))
     entries = [replace(broken, traits=(Trait("image", "<b>ami-1"),))] * 4
     entries += [replace(healthy, traits=(Trait("image", "ami-2"),))] * 9
     page = render_index(entries)
-    assert "What they share" in page
+    assert "What they have in common" in page
     assert '<bdi>4</bdi> of <bdi>4</bdi> hosts with <bdi class="token">imds-no-route</bdi>' in page
     assert '<bdi class="token">&lt;b&gt;ami-1</bdi>' in page
     assert "ami-2" not in page

@@ -21,7 +21,7 @@ PROBES = (
     ),
     Probe(
         id="identity-config",
-        title="The identity that the agent settled on",
+        title="The identity that the agent chose",
         feeds=("identity",),
         needs_root=True,
         rescue=True,
@@ -58,7 +58,7 @@ fi
     ),
     Probe(
         id="stray-credentials",
-        title="Credentials that could stand in the way (their presence only)",
+        title="Credentials that could interfere (presence only)",
         feeds=("stray_credentials",),
         needs_root=True,
         rescue=True,

@@ -42,7 +42,7 @@ field uptime "$UP"
     ),
     Probe(
         id="whoami",
-        title="The user that asks, and its privilege",
+        title="The collecting user and its privileges",
         feeds=("privilege",),
         script=r"""
 field uid "$MY_UID"
@@ -129,7 +129,7 @@ fi
     ),
     Probe(
         id="agent-version",
-        title="Version, as the agent itself says",
+        title="Version reported by the agent",
         feeds=("packages",),
         timeout_s=8,
         script=r"""

@@ -7,7 +7,7 @@ from collector.probes.model import Probe
 PROBES = (
     Probe(
         id="routes",
-        title="Routes of all tables",
+        title="Routes in all tables",
         feeds=("routes",),
         script=r"""
 if have ip; then
@@ -82,14 +82,14 @@ fi
     Probe(id="hosts-file", title="Hosts file", feeds=("dns",), rescue=True, script="show /etc/hosts\n"),
     Probe(
         id="iptables",
-        title="Firewall rules that could touch the agent",
+        title="Firewall rules that could affect the agent",
         feeds=("firewall",),
         needs_root=True,
         script="firewall_rules iptables-save\n",
     ),
     Probe(
         id="ip6tables",
-        title="Firewall rules of IPv6",
+        title="IPv6 firewall rules",
         feeds=("firewall",),
         needs_root=True,
         script="firewall_rules ip6tables-save\n",

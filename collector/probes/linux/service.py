@@ -91,7 +91,7 @@ done
     ),
     Probe(
         id="journal",
-        title="What the agent and its service said to the journal",
+        title="Journal of the agent and its service",
         feeds=("journal",),
         timeout_s=8,
         max_bytes=131_072,
