@@ -48,6 +48,8 @@ class Entry:
     """What it may share with others; hostile text still."""
     muted: str = ""
     """Why none of its causes counts; empty: they do."""
+    redacted: bool = False
+    """Whether names, addresses and ids are stand-ins."""
 
     @property
     def label(self) -> str:
@@ -84,6 +86,7 @@ def entry_of(
         agent_version=one_line(diagnosis.agent.version or "", 100),
         traits=tuple(Trait(trait.kind, one_line(trait.value, 100)) for trait in diagnosis.traits[:_TRAITS]),
         muted=_muted(diagnosis, muted),
+        redacted=bool(provenance.redaction),
     )
 
 

@@ -8,7 +8,9 @@ from datetime import datetime
 
 from analyzers.diagnosis import Citation
 from analyzers.text import Message
+from collector.target import Platform
 from reports.clean import Clean, clean
+from reports.probe_names import command_of
 from reports.provenance import Provenance
 
 _LONGEST = 50_000
@@ -42,17 +44,19 @@ class Excerpt:
     probe: str
     """Which gave it; empty where it is of a log."""
     how: str
-    """Which tool gave it, of a probe's output."""
+    """Which command or file gave it, of a probe's output."""
     whom: str
     """The user that read it."""
 
 
-def excerpts(citations: Sequence[Citation], provenance: Provenance, caps: Caps) -> list[Excerpt]:
-    """As many of ``citations`` as the caps allow, the first ones first."""
-    return [_excerpt(citation, provenance, caps) for citation in citations[: caps.citations]]
+def excerpts(
+    citations: Sequence[Citation], provenance: Provenance, caps: Caps, platform: Platform | None = None
+) -> list[Excerpt]:
+    """As many of ``citations`` as the caps allow, the first ones first; ``platform`` is the host's."""
+    return [_excerpt(citation, provenance, caps, platform) for citation in citations[: caps.citations]]
 
 
-def _excerpt(citation: Citation, provenance: Provenance, caps: Caps) -> Excerpt:
+def _excerpt(citation: Citation, provenance: Provenance, caps: Caps, platform: Platform | None) -> Excerpt:
     text, more_lines = _window(citation, caps)
     before, marked, after = _split(text, clean(citation.mark, caps.chars))
     probe = _probe(citation.source)
@@ -66,7 +70,7 @@ def _excerpt(citation: Citation, provenance: Provenance, caps: Caps) -> Excerpt:
         more_lines=more_lines,
         note=citation.note,
         probe=probe,
-        how=provenance.via(probe) if probe else "",
+        how=command_of(probe, provenance.via(probe), platform) if probe else "",
         whom=provenance.whom(probe),
     )
 

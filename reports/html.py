@@ -27,6 +27,7 @@ from reports.entry import Entry, entry_of
 from reports.excerpts import Caps, Excerpt, excerpts
 from reports.files import file_in, write_file
 from reports.index import render_index
+from reports.json_report import short_json, to_json
 from reports.page import render_page
 from reports.picture import draw
 from reports.provenance import Provenance
@@ -35,6 +36,8 @@ from reports.times import between, sortable
 
 LIMIT = 500_000
 """Bytes of one page, at most."""
+_DATA = 200_000
+"""Of them for the diagnosis as JSON, at most; a longer one is left out."""
 _CAPS = (
     Caps(citations=8, lines=14, chars=2_400, items=40),
     Caps(citations=4, lines=6, chars=900, items=16),
@@ -64,8 +67,9 @@ def render_host(
         UsageError: there is no such language.
     """
     page = ""
+    data = short_json(to_json(diagnosis, provenance, muted), _DATA)
     for caps in _CAPS:
-        page = _render(diagnosis, provenance, caps, lang, index, muted)
+        page = _render(diagnosis, provenance, caps, lang, index, muted, data)
         if len(page.encode("utf-8", "replace")) <= LIMIT:
             break
     return page
@@ -78,12 +82,13 @@ def _render(
     lang: str,
     index: str,
     muted: tuple[Muted, ...],
+    data: str,
 ) -> str:
     collected = provenance.clock.finished if provenance.clock else None
     first = diagnosis.causes[0] if diagnosis.causes else None
 
     def cite(citations: Sequence[Citation]) -> list[Excerpt]:
-        return excerpts(citations, provenance, caps)
+        return excerpts(citations, provenance, caps, diagnosis.subject.platform)
 
     return render_page(
         "host.j2",
@@ -108,6 +113,7 @@ def _render(
         worked=_last_good(diagnosis, first),
         retry=_retry(first, collected),
         index=index,
+        data=data,
     )
 
 

@@ -26,7 +26,21 @@ def to_json(diagnosis: Diagnosis, provenance: Provenance, muted: Sequence[Muted]
 
 def dump_json(document: dict[str, Any], *, indent: int | None = 2) -> str:
     """As text in which nothing but ASCII stands: no byte of it can steer a terminal or end a script."""
-    text = json.dumps(document, indent=indent, ensure_ascii=True)
+    return _safe(json.dumps(document, indent=indent, ensure_ascii=True))
+
+
+def short_json(document: dict[str, Any], limit: int) -> str:
+    """In one line, if that has ``limit`` bytes at most; else empty, and no more than that was made of it."""
+    parts, size = [], 0
+    for part in json.JSONEncoder(separators=(",", ":")).iterencode(document):
+        parts.append(_safe(part))
+        size += len(parts[-1])
+        if size > limit:
+            return ""
+    return "".join(parts)
+
+
+def _safe(text: str) -> str:
     return text.replace("<", "\\u003c").replace("\x7f", "\\u007f")
 
 

@@ -1,8 +1,9 @@
-"""What each probe looks at, in a few words for a reader: the id alone says it to who knows the tool."""
+"""What each probe looks at, and by which command: the id alone says it only to who knows the tool."""
 
 from __future__ import annotations
 
 from analyzers.text import say
+from collector.target import Platform
 
 PROBES = {
     "addresses": say("Interfaces and addresses"),
@@ -62,3 +63,37 @@ PROBES = {
     "virtualization": say("Machine: vendor, product, container"),
     "whoami": say("The collecting user and its privileges"),
 }
+
+COMMANDS = {
+    "addresses": "ip addr",
+    "agent-config": "/etc/amazon/ssm/amazon-ssm-agent.json",
+    "disk-inodes": "df -Pi",
+    "disk-space": "df -Pk",
+    "hosts-file": "/etc/hosts",
+    "identity-config": "/var/lib/amazon/ssm/runtimeconfig/identity_config.json",
+    "ip6tables": "ip6tables-save",
+    "iptables": "iptables-save",
+    "journal": "journalctl -u amazon-ssm-agent",
+    "neighbours": "ip neigh",
+    "nft": "nft list ruleset",
+    "nsswitch-conf": "/etc/nsswitch.conf",
+    "os-release": "/etc/os-release",
+    "processes": "ps -eo user,pid,ppid,lstart,args",
+    "resolv-conf": "/etc/resolv.conf",
+    "route-get": "ip route get",
+    "routes": "ip route show table all",
+    "rules": "ip rule",
+    "seelog": "/etc/amazon/ssm/seelog.xml",
+    "service": "systemctl show",
+    "sockets": "ss -tnp",
+    "ssm-cli": "ssm-cli get-diagnostics --output json",
+    "uname": "uname -a",
+}
+"""The command, or the file, whose output a Linux probe gives as it is; on a host that lacks the tool the
+probe has another way, which its answer names.  Of the other probes each line tells what it comes from."""
+
+
+def command_of(probe: str, via: str, platform: Platform | None) -> str:
+    """What gave the output of ``probe``, as one would type it; empty where that is not told."""
+    command = COMMANDS.get(probe, "") if platform is Platform.LINUX else ""
+    return command if via in ("", command.partition(" ")[0]) else via

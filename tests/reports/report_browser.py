@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,10 @@ def assert_harmless(visit: Visitor, html: str) -> None:
     assert seen.complaints == []
     assert seen.page.evaluate("window.hurt") is None
     assert seen.page.evaluate("document.body.checkVisibility()")
-    assert seen.page.locator("script").count() == 1
+    assert seen.page.locator("script:not(#data)").count() == 1
+    assert seen.page.locator("#data").count() <= 1
+    for text in seen.page.locator("#data").all_text_contents():
+        json.loads(text)
     assert seen.page.locator("img, iframe, base, object, foreignObject, form[action]").count() == 0
     assert seen.page.locator("[onload], [onerror], [onfocus], [onmouseover], [style]").count() == 0
     assert seen.page.locator("a:not([href^='#']):not([href^='../index']):not([href^='hosts/'])").count() == 0

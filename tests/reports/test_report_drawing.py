@@ -12,9 +12,13 @@ from report_samples import at, endpoint_unreachable, evidence, imds_no_route, pr
 
 from analyzers.diagnosis import Citation, Hop, TimelineEvent
 from analyzers.text import say
+from collector.probes.compile import compile_script
+from collector.probes.linux import LINUX
+from collector.target import Platform
 from reports.excerpts import Caps, Excerpt, excerpts
 from reports.i18n import languages, translator
 from reports.picture import MOST, WIDTH, Picture, draw
+from reports.probe_names import COMMANDS, command_of
 from reports.timeline import timeline
 from reports.times import between, host_text, span_text, utc_text
 
@@ -110,8 +114,24 @@ def test_a_mark_of_hidden_characters_is_still_found() -> None:
 
 
 def test_a_probe_tells_how_and_as_whom() -> None:
-    shown = one(Citation("probes/routes", "default via 10.0.0.1"))
-    assert (shown.how, shown.whom) == ("ip", "root")
+    citation = Citation("probes/routes", "default via 10.0.0.1")
+    linux, windows = (
+        excerpts([citation], evidence("x"), CAPS, platform)[0]
+        for platform in (Platform.LINUX, Platform.WINDOWS)
+    )
+    assert (linux.how, linux.whom) == ("ip route show table all", "root")
+    assert (windows.how, windows.whom) == ("ip", "root")
+
+
+@pytest.mark.parametrize("probe", COMMANDS)
+def test_a_probe_runs_the_command_that_is_told(probe: str) -> None:
+    script = compile_script([one for one in LINUX if one.id == probe], nonce="0" * 16).decode()
+    assert all(word in script for word in COMMANDS[probe].split())
+
+
+def test_another_way_is_told_instead_of_the_command() -> None:
+    assert command_of("routes", "/proc/net/route", Platform.LINUX) == "/proc/net/route"
+    assert command_of("imds", "", Platform.LINUX) == ""
 
 
 def test_the_timeline_marks_pauses_and_our_own_visit() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,9 @@ from analyzers.diagnosis import Trait
 from analyzers.text import say
 from reports.entry import Entry, entry_of
 from reports.html import LIMIT, render_host
+from reports.i18n import translator
 from reports.index import render_index
+from reports.json_report import Told, load_host
 
 LOOKS = {
     "light": {"color_scheme": "light"},
@@ -130,8 +133,49 @@ def test_copy_and_open_all(visit: Visitor) -> None:
     assert (
         page.evaluate("navigator.clipboard.readText()") == "sudo ip route add default via 10.20.3.1 dev ens5"
     )
-    page.locator("[data-open]").click()
+    unfold = page.locator("[data-unfold]")
+    unfold.click()
     assert page.eval_on_selector_all("main details", "all => all.every(d => d.open)")
+    assert unfold.inner_text() == "Close all"
+    unfold.click()
+    assert not page.eval_on_selector_all("main details", "all => all.some(d => d.open)")
+    assert unfold.inner_text() == "Open all"
+
+
+def test_times_in_the_readers_zone_and_back(visit: Visitor) -> None:
+    page = visit(page_of("imds_no_route"), timezone_id="Asia/Kolkata").page
+    since = page.locator(".facts time").first
+    utc = since.inner_text()
+    moment = datetime.fromisoformat(since.get_attribute("datetime") or "")
+    head = page.locator("table.timeline th").first
+    assert (utc[-3:], head.inner_text()) == ("UTC", "Time (UTC)")
+    page.locator("[data-rezone]").click()
+    there = moment.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    assert since.inner_text() == f"{there:%Y-%m-%d %H:%M:%S} +05:30"
+    assert head.inner_text() == "Time (my zone)"
+    assert "UTC" not in "".join(page.locator("main time").all_inner_texts())
+    page.locator("[data-rezone]").click()
+    assert since.inner_text() == utc
+
+
+def test_a_page_holds_its_own_data(visit: Visitor) -> None:
+    diagnosis, evidence = imds_no_route()
+    page = visit(render_host(diagnosis, evidence)).page
+    assert load_host(page.locator("#data").text_content() or "", "page") == Told(diagnosis, evidence)
+    entries = sample_entries()
+    data = json.loads(visit(render_index(entries)).page.locator("#data").text_content() or "")
+    found = {name: (data["kinds"][kind]["cause"], since) for name, kind, since in data["hosts"]}
+    assert len(found) == len(entries)
+    for entry in entries:
+        assert found[entry.name] == (entry.cause, entry.since.isoformat() if entry.since else None)
+
+
+def test_data_that_is_too_long_is_left_out() -> None:
+    diagnosis, evidence = imds_no_route()
+    long = replace(diagnosis.causes[0].evidence[0], text="x" * 1_000_000, mark="")
+    page = render_host(replace(diagnosis, proof=(long,) * 500), evidence)
+    assert len(page.encode()) <= LIMIT
+    assert 'id="data"' not in page
 
 
 def test_paper_has_what_is_folded(visit: Visitor, tmp_path: Path) -> None:
@@ -254,6 +298,15 @@ def test_a_host_with_everything_stays_small() -> None:
     assert len(page.encode()) <= LIMIT
     assert "more citations; all of it is in" in page
     assert "evidence/web-03.zip" in page
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_ten_thousand_hosts_of_the_longest_sentence_stay_small(lang: str) -> None:
+    of_the_demo = [entry_of(diagnosis, told) for _, diagnosis, told in hosts()]
+    longest = max(of_the_demo, key=lambda entry: len(translator(lang).say(entry.headline)))
+    name = "web-12345.seoul.example.net"
+    entries = [replace(longest, name=name, href=f"hosts/{name}.html")] * 10_000
+    assert len(render_index(entries, lang=lang).encode()) < 5_000_000
 
 
 def test_ten_thousand_hosts_open_fast(visit: Visitor) -> None:
