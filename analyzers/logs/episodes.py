@@ -124,14 +124,15 @@ class Story:
 
     def feed(self, batch: Batch, records: Iterable[Record], file: str, *, counted: bool = True) -> None:
         """Take in entries of one batch; ``counted`` says whether the lines of that file were counted."""
+        tally_of = self.current.get
         for record in records:
-            meaning = record[1]
+            when, meaning, _, _, count = record
             here = (batch, record, file, counted)
-            tally = self.current.get(meaning) or self._begin(meaning, here)
-            tally.count += record[4]
+            tally = tally_of(meaning) or self._begin(meaning, here)
+            tally.count += count
             tally.last = here
             if meaning.fails:
-                self._fails(tally, here)
+                self._fails(tally, here, when)
             if tally.speaks:
                 self._hear(meaning, here)
 
@@ -143,12 +144,11 @@ class Story:
             self._failing.add(meaning)
         return tally
 
-    def _fails(self, tally: Tally, here: Here) -> None:
+    def _fails(self, tally: Tally, here: Here, when: float) -> None:
         tally.since_start = self.start_count
         tally.clean_pings = 0
         if 1 < tally.count <= _SAMPLES:
             tally.samples.append(here)
-        when = here[1][0]
         if not 0 <= when - self._cycle < _CYCLE:
             tally.leads += 1
             self._cycle = when

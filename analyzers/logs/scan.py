@@ -26,10 +26,9 @@ from analyzers.logs.signatures import Meaning, Signatures
 _STAMP = b"0000-00-00 00:00:00"
 _MARK = b"\n" + _STAMP
 _TORN = re.compile(re.escape(_STAMP) + rb"(?=(?:[.,]0{1,9})? (?:TRACE|DEBUG|INFO|WARN|ERROR|CRITICAL) )")
-_IDS = (b"00000000-0000-0000-0000-000000000000", b"0" * 32, b"0" * 17)
-"""With ``_HEX_MASK``: ids of requests and documents, of traces, of instances and sessions."""
-_SHORTEST_ID = b"0" * 8
-"""A part of every one of them."""
+_ID = re.compile(rb"0{8}(?:-0{4}){3}-0{12}|0{17,}")
+"""With ``_HEX_MASK``: ids of requests and documents; of traces, instances and sessions."""
+_ID_BEGINS = b"0" * 8
 _HEX_MASK = bytes.maketrans(b"abcdef", b"000000")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as naive as the times of a log
 _SECOND = timedelta(seconds=1)
@@ -144,19 +143,19 @@ class _TornLine(Exception):
 class _Cut:
     """A piece of a log, cut into entries. The first of them has no time."""
 
-    __slots__ = ("_sums", "pieces", "text")
+    __slots__ = ("_offsets", "pieces", "text")
 
     def __init__(self, text: bytes) -> None:
         self.text = text
         self.pieces = text.translate(MASK).split(_MARK)
         """The entries with their digits masked, each from behind its time."""
-        self._sums = list(accumulate(map(len, self.pieces)))
+        self._offsets = list(accumulate(map(len, self.pieces), initial=0))
 
     def place(self, index: int) -> tuple[int, int, int]:
         """Where an entry begins, where it goes on behind its time, and where it ends."""
-        end = self._sums[index] + index * len(_MARK)
-        start = end - len(self.pieces[index])
-        return (start - len(_STAMP) if index else 1), start, end
+        marks = index * len(_MARK)
+        start = self._offsets[index] + marks
+        return (start - len(_STAMP) if index else 1), start, self._offsets[index + 1] + marks
 
 
 class Scanner:
@@ -166,7 +165,7 @@ class Scanner:
         self._signatures = signatures
         self._numbers = tuple(number.encode() for number in signatures.numbers)
         self._known = _Verdicts(self._judge)
-        self._by_shape = _Verdicts(self._judge_shape)
+        self._by_shape: dict[bytes, _Verdict] = signatures.learnt
         self._minutes: dict[bytes, float] = {}
         self._told: dict[Meaning | str, Meaning] = {}
         """Of the file at hand: what was told last of each aspect of the agent's state, and of what has
@@ -214,13 +213,19 @@ class Scanner:
             raise _TornLine
         if len(piece) > MAX_ENTRY - len(_STAMP):
             return _ByDigits(())  # is cut before it is read, so its digits have no fixed places
-        return self._by_shape[_without_ids(piece)]
+        shape = _without_ids(piece)
+        try:
+            return self._by_shape[shape]
+        except KeyError:
+            return self._learn(shape)
 
-    def _judge_shape(self, shape: bytes) -> _Verdict:
+    def _learn(self, shape: bytes) -> _Verdict:
+        spans = tuple(self._spans(shape))
+        verdict = _ByDigits(spans) if spans else self._classify(_STAMP + shape)
         if len(self._by_shape) > _REMEMBERED:
             self._by_shape.clear()
-        spans = tuple(self._spans(shape))
-        return _ByDigits(spans) if spans else self._classify(_STAMP + shape)
+        self._by_shape[shape] = verdict
+        return verdict
 
     def _spans(self, piece: bytes) -> Iterator[tuple[int, int]]:
         """Where the real digits matter: never in the fraction of the time, with which the piece begins."""
@@ -239,11 +244,14 @@ class Scanner:
         if not verdict.spans:
             return self._classify(text[begin:end])
         digits = tuple([text[first + start : last + start] for first, last in verdict.spans])
-        if digits not in verdict.meanings:
-            if len(verdict.meanings) > _REMEMBERED:
-                verdict.meanings.clear()
-            verdict.meanings[digits] = self._classify(text[begin:end])
-        return verdict.meanings[digits]
+        try:
+            return verdict.meanings[digits]
+        except KeyError:
+            meaning = self._classify(text[begin:end])
+        if len(verdict.meanings) > _REMEMBERED:
+            verdict.meanings.clear()
+        verdict.meanings[digits] = meaning
+        return meaning
 
     def _classify(self, entry: bytes) -> Meaning | None:
         parsed = parse_entry(text_of(entry))
@@ -268,7 +276,7 @@ class Scanner:
                 seen[0] = index
                 seen[1] += 1
             elif meaning.loud:
-                if quiet:
+                if hasty or (quiet and not meaning.fails):
                     due = [o for o in hasty if meaning.area in o.bears_on] if meaning.fails else [*quiet]
                     told += _newest(due, quiet)
                     hasty.difference_update(due)
@@ -341,14 +349,13 @@ def _without_ids(piece: bytes) -> bytes:
 
     No signature may look into an id (:mod:`analyzers.logs.patterns` refuses it)."""
     hexed = piece.translate(_HEX_MASK)
-    if _SHORTEST_ID not in hexed:
-        return piece
-    for long_id in _IDS:
-        at = hexed.find(long_id)
-        while at >= 0:
-            behind = at + len(long_id)
-            piece = piece[:at] + long_id + piece[behind:]
-            at = hexed.find(long_id, behind)
+    at = hexed.find(_ID_BEGINS)
+    while at >= 0:
+        long_id = _ID.match(hexed, at)
+        behind = long_id.end() if long_id else at + 1
+        if long_id:
+            piece = piece[:at] + hexed[at:behind] + piece[behind:]
+        at = hexed.find(_ID_BEGINS, behind)
     return piece
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import resources
@@ -47,8 +47,8 @@ class Signature:
     """One English sentence."""
     origin: str
     """``file:line``, for errors and ``explain``."""
-    literal: str = ""
-    """A text that every match contains; empty: none is known.  Found from the pattern."""
+    literals: tuple[str, ...] = ()
+    """Texts of which every match contains one; none: no such texts are known.  Found from the pattern."""
     numbers: tuple[str, ...] = ()
     """The texts with digits that the pattern asks for, digits as ``0``.  Found from the pattern."""
     kind: Kind | None = None
@@ -83,7 +83,7 @@ class Signature:
         return (not self.levels or level in self.levels) and (not self.context or f"[{self.context}]" in body)
 
     def search(self, text: str) -> re.Match[str] | None:
-        return self.pattern.search(text) if self.literal in text else None
+        return self.pattern.search(text)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,52 +154,54 @@ class Signatures:
     def __init__(self, signatures: Iterable[Signature]) -> None:
         self.all = tuple(signatures)
         self.by_id = {signature.id: signature for signature in self.all}
-        self.entries = tuple(s for s in self.all if s.axis is Axis.ENTRY)
-        self.operations = tuple(s for s in self.all if s.axis is Axis.OPERATION)
-        self.failures = tuple(s for s in self.all if s.axis is Axis.FAILURE and not s.generic)
-        self.generic_failures = tuple(s for s in self.all if s.axis is Axis.FAILURE and s.generic)
+        self._by_literal: dict[str, list[int]] = {}
+        for number, signature in enumerate(self.all):
+            for literal in signature.literals or ("",):
+                self._by_literal.setdefault(literal, []).append(number)
         own = {*_OWN_NUMBERS, *(s.context for s in self.all if any(char.isdigit() for char in s.context))}
         self._meanings: dict[tuple[str, str, Leg | None, str], Meaning] = {}
         self.numbers = tuple(sorted(own.union(*(s.numbers for s in self.all))))
         """Every text with digits that a verdict may depend on, its digits written as ``0``."""
+        self.learnt: dict[bytes, Any] = {}
+        """What the scan has learnt of entries without their digits and ids: the hosts of a fleet write the
+        same ones."""
 
     def classify(self, level: str, body: str) -> Meaning | None:
         """What an entry means, or ``None`` where no signature knows it.
 
         ``body`` is the entry without time, level and function, cut to a bounded length.
         """
-        for entry in self.entries:
-            if entry.applies(level, body) and entry.search(body):
+        possible = self._possible(level, body)
+        for entry in possible[Axis.ENTRY]:
+            if entry.search(body):
                 return self._one(entry, None, entry.leg, entry.target)
-        operation = next((s for s in self.operations if s.applies(level, body) and s.search(body)), None)
+        operation = next((s for s in possible[Axis.OPERATION] if s.search(body)), None)
         if operation is None and level not in _SPEAKING:
             return None
         leg, target = _way(body, operation)
-        failure = self._deepest(level, body, leg)
+        failure = _deepest([f for f in possible[Axis.FAILURE] if not f.where or leg in f.where], body)
         if failure is not None:
             return self._one(failure, operation, failure.leg or leg, target)
         return self._one(operation, operation, leg, target) if operation is not None else None
+
+    def _possible(self, level: str, body: str) -> dict[Axis, list[Signature]]:
+        """Those that apply and of whose literals the entry has one, in the order in which they are tried."""
+        found = {number for literal, those in self._by_literal.items() if literal in body for number in those}
+        possible: dict[Axis, list[Signature]] = {axis: [] for axis in Axis}
+        for number in sorted(found):
+            signature = self.all[number]
+            if signature.applies(level, body):
+                possible[signature.axis].append(signature)
+        return possible
 
     def _one(
         self, signature: Signature, operation: Signature | None, leg: Leg | None, target: str
     ) -> Meaning:
         key = signature.id, operation.id if operation else "", leg, target
-        if key not in self._meanings:
-            self._meanings[key] = _meaning(signature, operation, leg, target)
-        return self._meanings[key]
-
-    def _deepest(self, level: str, body: str, leg: Leg) -> Signature | None:
-        segments = body.split("caused by: ")[::-1] if "caused by: " in body else [body]
-        for tier in (self.failures, self.generic_failures):
-            for segment in segments:
-                for failure in tier:
-                    if (
-                        failure.applies(level, body)
-                        and (not failure.where or leg in failure.where)
-                        and failure.search(segment)
-                    ):
-                        return failure
-        return None
+        try:
+            return self._meanings[key]
+        except KeyError:
+            return self._meanings.setdefault(key, _meaning(signature, operation, leg, target))
 
     def captures(self, meaning: Meaning, body: str) -> Iterator[tuple[str, str]]:
         """The values in one entry of that meaning; names with a number at the end are spellings of one
@@ -214,6 +216,17 @@ class Signatures:
             yield "url", url
             if host := _HOST.match(url):
                 yield "host", host[1]
+
+
+def _deepest(failures: Sequence[Signature], body: str) -> Signature | None:
+    """Which of them the deepest ``caused by`` tells of; the generic ones come last."""
+    segments = body.split("caused by: ")[::-1]
+    for generic in (False, True):
+        for segment in segments:
+            for failure in failures:
+                if failure.generic is generic and failure.search(segment):
+                    return failure
+    return None
 
 
 def _way(body: str, operation: Signature | None) -> tuple[Leg, str]:
@@ -436,7 +449,7 @@ class _Item:
             pattern=pattern,
             means=self.text("means", needed=True),
             origin=self.origin,
-            literal=text.literal,
+            literals=text.literals,
             numbers=text.numbers,
             kind=kind,
             leg=self.choice("leg", Leg),

@@ -19,8 +19,8 @@ _TORN = re.compile(
 
 
 def without_shortcuts(signatures: Signatures) -> Signatures:
-    """The same signatures, none of which knows a literal that would spare a search."""
-    return Signatures(dataclasses.replace(s, literal="", numbers=()) for s in signatures.all)
+    """The same signatures, none of which knows literals that would spare a search."""
+    return Signatures(dataclasses.replace(s, literals=(), numbers=()) for s in signatures.all)
 
 
 def plain_entries(data: bytes) -> Iterator[tuple[int, bytes]]:

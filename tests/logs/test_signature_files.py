@@ -14,6 +14,7 @@ from collector.errors import SignatureError
 from collector.evidence.memory import evidence_of
 
 SIGNATURES = load_signatures()
+EXAMPLES = [example for signature in SIGNATURES.all for example in signature.examples]
 SLUGS = frozenset(
     [
         "agent-absent",
@@ -120,21 +121,39 @@ def test_the_main_causes_have_a_signature(slug: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "literal", "numbers"),
+    ("pattern", "literals", "numbers"),
     [
-        (r"dial tcp[46]? x", "dial tcp", ("dial tcp0",)),
-        (r"status code: 403", "status code: 403", ("status code: 000",)),
-        (r"status: [45]\d\d\b", "status: ", ("status: 0",)),
-        (r"a|bcd", "", ()),
-        (r"(?:one|two) three", " three", ()),
-        (r"abc?d{2,3}e", "ab", ()),
-        (r"169\.254\.169\.254", "169.254.169.254", ("000.000.000.000",)),
-        (r"x{12}y\d{4}", "y", ()),
-        (r"(?i)Denied", "", ()),
+        (r"dial tcp[46]? x", ("dial tcp",), ("dial tcp0",)),
+        (r"status code: 403", ("status code: 403",), ("status code: 000",)),
+        (r"status: [45]\d\d\b", ("status: ",), ("status: 0",)),
+        (r"a|bcd", ("a", "bcd"), ()),
+        (r"a|b*", (), ()),
+        (r"(?:one|two) three", (" three",), ()),
+        (r"(?:write|open) [^ ]*: (?:no space|disk is full)", ("no space", "disk is full"), ()),
+        (r"(?:write|opens)+: x", ("write", "opens"), ()),
+        (r"(?:write|open)?: x", (": x",), ()),
+        (r"(?:write|open){0,2}: x", (": x",), ()),
+        (r"(?!never)(?<=behind)y", ("y",), ()),
+        (r"(?P<a>first)(?P=a)", ("first",), ()),
+        (r"(?#a comment)y", (), ()),
+        (r"(a)?(?(1)bcdef|g)", (), ("0",)),
+        (r"(?>atomic)", (), ()),
+        (r"abc?d{2,3}e", ("ab",), ()),
+        (r"169\.254\.169\.254", ("169.254.169.254",), ("000.000.000.000",)),
+        (r"x{12}y\d{4}", ("y",), ()),
+        (r"(?i)Denied", (), ()),
     ],
 )
-def test_what_a_pattern_tells_by_its_text(pattern: str, literal: str, numbers: tuple[str, ...]) -> None:
-    assert PatternText.of(pattern) == PatternText(literal, numbers)
+def test_what_a_pattern_tells_by_its_text(
+    pattern: str, literals: tuple[str, ...], numbers: tuple[str, ...]
+) -> None:
+    assert PatternText.of(pattern) == PatternText(literals, numbers)
+
+
+@pytest.mark.parametrize("signature", SIGNATURES.all, ids=lambda signature: signature.id)
+def test_what_a_signature_matches_has_one_of_its_literals(signature: Signature) -> None:
+    matches = [match[0] for text in EXAMPLES if (match := signature.pattern.search(text))]
+    assert all(any(literal in match for literal in signature.literals or ("",)) for match in matches)
 
 
 GOOD = """\
