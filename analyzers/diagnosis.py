@@ -185,7 +185,8 @@ class RouteRow:
     """Which way the kernel sends one thing that the agent needs."""
 
     purpose: str
-    """``imds``, ``ssm``, ``ssmmessages``, ``ec2messages``, ``default``."""
+    """``imds``, ``ssm``, ``ssmmessages``, ``ec2messages``, ``default``; of Windows also ``amazon-dns``,
+    ``activation``, ``time``, ``gpu-licences`` (at 169.254.169), ``internet``."""
     target: str
     """The address, or ``default``."""
     found: str

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 
 from analyzers.causes.case import Case
 from analyzers.diagnosis import Attempt, Judgement, ProxyRow, RouteRow, Stage
+from analyzers.facts.base import IPAddress
 from analyzers.facts.endpoints import DnsState, Endpoint, HttpAnswer, ProxiedAnswer, TlsHandshake
 from analyzers.facts.imds import Imds, ImdsAnswer, ImdsState
 from analyzers.facts.proxy import ProxyLayer, ProxySettings, ProxyVariable, parse_proxy_url
 from analyzers.facts.routes import Route, RouteOutcome
-from analyzers.facts.routing import IMDS, Routing
+from analyzers.facts.routing import IMDS, LINK_LOCAL, Routing
 from analyzers.text import Message, say
 
 GOOD, BAD, NEUTRAL = Judgement.GOOD, Judgement.BAD, Judgement.NEUTRAL
@@ -30,26 +31,29 @@ def routes(case: Case) -> tuple[RouteRow, ...]:
     routing = case.routing
     if routing is None:
         return ()
-    rows = [*_defaults(routing), *([] if case.hybrid else [_to_imds(case, routing)]), *_to_endpoints(routing)]
+    should = _way(case, routing, routing.expected_gateway)
+    to_imds = [] if case.hybrid else [_to_imds(case, routing, should)]
+    rows = [*_defaults(case, routing, should), *to_imds, *_to_others(case, routing, should)]
     return tuple(row for row in rows if row is not None)[:_MOST]
 
 
-def _should(routing: Routing) -> str:
-    """The next hop that the VPC's router should be, in the kernel's words."""
-    gateway, device = routing.expected_gateway, routing.primary_device
-    return f"via {gateway} dev {device}" if gateway and device else f"via {gateway}" if gateway else ""
+def _way(case: Case, routing: Routing, gateway: IPAddress | None) -> str:
+    """What should stand in a route that leads to ``gateway``, in the words of this host's own tables."""
+    hop, device = ("next_hop: {}", "; if_alias: {}") if case.windows else ("via {}", " dev {}")
+    if gateway is None:
+        return ""
+    return hop.format(gateway) + (device.format(routing.primary_device) if routing.primary_device else "")
 
 
-def _defaults(routing: Routing) -> Iterator[RouteRow]:
+def _defaults(case: Case, routing: Routing, should: str) -> Iterator[RouteRow]:
     found = (*routing.default_routes(), *routing.default_routes(6))
     for route in found[:3]:
         judgement, why = _default(routing, route)
-        router = routing.vpc_router
-        expected = f"via {router} dev {routing.primary_device}" if router and judgement is BAD else ""
+        expected = _way(case, routing, routing.vpc_router) if judgement is BAD else ""
         yield RouteRow("default", "default", _spoken(route), expected, judgement, why)
     if routing.routes and not found:
         why = say("There is no default route: only the host's own networks can be reached.")
-        yield RouteRow("default", "default", "", _should(routing), BAD, why)
+        yield RouteRow("default", "default", "", should, BAD, why)
 
 
 def _default(routing: Routing, route: Route) -> tuple[Judgement, Message | None]:
@@ -62,7 +66,7 @@ def _default(routing: Routing, route: Route) -> tuple[Judgement, Message | None]
     return GOOD, None
 
 
-def _to_imds(case: Case, routing: Routing) -> RouteRow | None:
+def _to_imds(case: Case, routing: Routing, should: str) -> RouteRow | None:
     answer = routing.answer(IMDS)
     lookup = routing.lookup(IMDS) if routing.routes else None
     outcome = (answer.outcome if answer else None) or (lookup.outcome if lookup else None)
@@ -73,33 +77,43 @@ def _to_imds(case: Case, routing: Routing) -> RouteRow | None:
     gateway = answer.gateway if answer else route.gateway if route else None
     device = answer.device if answer else route.device if route else None
     works = case.imds is not None and case.imds.state is ImdsState.OK
-    usual = outcome is RouteOutcome.FORWARD and gateway in (None, routing.expected_gateway)
-    if works or (usual and device in (None, routing.primary_device)):
-        return RouteRow("imds", str(IMDS), found, _should(routing), GOOD)
+    why = None if works else _astray(routing, outcome, gateway, device)
+    return RouteRow("imds", str(IMDS), found, should, BAD if why else GOOD, why)
+
+
+def _astray(
+    routing: Routing, outcome: RouteOutcome, gateway: IPAddress | None, device: str | None
+) -> Message | None:
+    """Why a way to a link-local service is not the one by the subnet's router; ``None``: it is."""
     if outcome not in (RouteOutcome.FORWARD, RouteOutcome.LOCAL):
-        return RouteRow("imds", str(IMDS), found, _should(routing), BAD, _REFUSED)
-    why = say(
-        "The route leads to {where}, not to the subnet's router.",
-        where=gateway or device or say("the host itself"),
-    )
-    return RouteRow("imds", str(IMDS), found, _should(routing), BAD, why)
+        return _REFUSED
+    usual = outcome is RouteOutcome.FORWARD and gateway in (None, routing.expected_gateway)
+    if usual and device in (None, routing.primary_device):
+        return None
+    where = gateway or device or say("the host itself")
+    return say("The route leads to {where}, not to the subnet's router.", where=where)
 
 
 _REFUSED = say("The kernel has no route to it.")
 
 
-def _to_endpoints(routing: Routing) -> Iterator[RouteRow]:
+def _to_others(case: Case, routing: Routing, should: str) -> Iterator[RouteRow]:
+    """The ways to the endpoints' addresses and, on Windows, to the metadata service's sister addresses."""
     for answer in routing.answers:
         if answer.target == IMDS or answer.outcome is None:
             continue
-        leads = answer.outcome is RouteOutcome.FORWARD
+        sister = answer.target in LINK_LOCAL
+        if sister:
+            why = _astray(routing, answer.outcome, answer.gateway, answer.device)
+        else:
+            why = None if answer.outcome is RouteOutcome.FORWARD else _REFUSED
         yield RouteRow(
             answer.service or "endpoint",
             str(answer.target),
             _said(answer.at.text),
-            "" if leads else _should(routing),
-            GOOD if leads else BAD,
-            None if leads else _REFUSED,
+            should if sister or why else "",
+            BAD if why else GOOD,
+            why,
         )
 
 

@@ -122,6 +122,12 @@ PURPOSES = {
     "ssm": say("Systems Manager"),
     "ssmmessages": say("Message channel"),
     "ec2messages": say("Older message channel"),
+    "endpoint": say("Endpoint"),
+    "amazon-dns": say("Amazon's DNS"),
+    "activation": say("Windows activation"),
+    "time": say("Amazon's time service"),
+    "gpu-licences": say("GPU licences"),
+    "internet": say("The internet"),
 }
 
 LAYERS = {

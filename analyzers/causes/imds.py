@@ -146,10 +146,12 @@ def blocked(case: Case) -> Iterator[Told]:
         return
     judgement = judged(case)
     if judgement is not None and judgement.blocks:
-        yield Finding("imds-blocked-on-host", CERTAIN, lines(judgement.at, imds.at))
+        cited = lines(judgement.at, imds.at)
+        yield Finding("imds-blocked-on-host", CERTAIN, cited, values={"firewall_rule": judgement.chain})
     elif judgement is None or judgement.fate is Fate.UNKNOWN:
         seen = judgement is not None and imds.state in (ImdsState.REFUSED, ImdsState.DENIED)
-        yield Finding("imds-blocked-on-host", LIKELY if seen else POSSIBLE, lines(imds.at))
+        none = {"no_firewall_rule": "yes"}
+        yield Finding("imds-blocked-on-host", LIKELY if seen else POSSIBLE, lines(imds.at), values=none)
 
 
 @rule("imds-redirected", "imds", "firewall")

@@ -125,7 +125,8 @@ def stale_route(case: Case) -> Iterator[Told]:
         "bad_metric": str(route.metric),
         "store": _stores(kept),
         "sisters": ", ".join(f".{number}" for number in sisters),
-        **{f"stale_{number}": "yes" for number in sisters},
+        "stale_addresses": " ".join(f"169.254.169.{number}" for number in ("254", *sisters)),
+        **_launched(host),
         **_origin(route, defect),
     }
     shown = lines(
@@ -185,6 +186,18 @@ def _here(routing: Routing, at_home: Home | None) -> dict[str, str]:
         index = at_home.interface.index if at_home.interface is not None else None
         found["interface_index"] = str(index) if index is not None else ""
     return {key: value for key, value in found.items() if value}
+
+
+def _launched(host: WindowsHost) -> dict[str, str]:
+    """Which EC2Launch the host has, and whether routes made by hand should be kept over a boot.
+
+    Version 2 makes its own at each start; a kept one would be the next image's stale one.
+    """
+    names = {agent.name for agent in host.launch_agents}
+    if "EC2Launch v2" in names:
+        return {"ec2launch_v2": "yes", "made_at_each_start": "yes"}
+    first = {"ec2launch_v1": "yes"} if "EC2Launch v1" in names else {}
+    return {**first, "kept_by_launch_agent": "yes"}
 
 
 def _origin(route: Route, defect: str) -> dict[str, str]:
@@ -271,7 +284,8 @@ def virtual_switch(case: Case) -> Iterator[Told]:
     """The host's address is on a virtual switch, and the route to IMDS is not."""
     imds = failing(case, *UNANSWERED)
     routing = case.routing
-    if imds is None or routing is None or windows(case) is None:
+    host = windows(case)
+    if imds is None or routing is None or host is None:
         return
     at_home = home(routing)
     if at_home is None or not at_home.switched:
@@ -280,7 +294,8 @@ def virtual_switch(case: Case) -> Iterator[Told]:
     followed = route is not None and _exact(route) and route.device == at_home.route.device
     if followed:
         return
-    values = {**_here(routing, at_home), "wrong_interface": (route.device if route else None) or say("none")}
+    through = (route.device if route else None) or say("none")
+    values = {**_here(routing, at_home), **_launched(host), "wrong_interface": through}
     own = _addresses(at_home)[:1]
     cited = lines(at_home.route.at, *(a.at for a in own), route.at if route is not None else None, imds.at)
     logged = shares(case.logs.supporting("win-container-vswitch"))

@@ -32,7 +32,7 @@ class Judgement:
     at: Line | None = None
     """The rule, or the chain whose policy it is; ``None`` where nothing stops it."""
     chain: str = ""
-    """``filter OUTPUT``, ``inet filter output``."""
+    """``filter OUTPUT``, ``inet filter output``; of Windows Firewall the rule's own name."""
     target: str = ""
     """Of a redirection: ``127.0.0.1:8080``."""
     doubts: tuple[Line, ...] = ()

@@ -117,7 +117,7 @@ class RouteAnswer:
     at: Line
     target: IPAddress
     service: str
-    """``imds`` for 169.254.169.254, else the endpoint's service."""
+    """``imds`` for 169.254.169.254, else the endpoint's service; on Windows, of its sister addresses, too."""
     outcome: RouteOutcome | None
     """``None``: the answer could not be read."""
     gateway: IPAddress | None = None

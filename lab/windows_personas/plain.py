@@ -72,7 +72,8 @@ STALE_ROUTE: Mapping[str, str] = {
     "routes": ROUTE_PRINT,
     "addresses": f"\n{_TCPIP}\\Interfaces\\{{6b1c}}\n    EnableDHCP    REG_DWORD    0x1\n"
     f"    DhcpIPAddress    REG_SZ    {ADDRESS}\n    DhcpSubnetMask    REG_SZ    255.255.240.0\n"
-    f"    DhcpDefaultGateway    REG_MULTI_SZ    {GATEWAY}\n    DhcpNameServer    REG_SZ    10.0.0.2\n",
+    f"    DhcpDefaultGateway    REG_MULTI_SZ    {GATEWAY}\n    DhcpNameServer    REG_SZ    10.0.0.2\n"
+    + ROUTE_PRINT,
     "resolv-conf": f"\n{_TCPIP}\\Interfaces\\{{6b1c}}\n    DhcpNameServer    REG_SZ    10.0.0.2\n",
     "proxy-layers": "",
     "firewall": f"\n{_SERVICES}\\SharedAccess\\Parameters\\FirewallPolicy\\DomainProfile\n"

@@ -12,7 +12,7 @@ from analyzers.causes import built_in
 from analyzers.causes.catalogue import DIALECTS, CauseText, catalogue
 from analyzers.causes.texts import steps
 from analyzers.diagnose import case_of, diagnose
-from analyzers.diagnosis import Diagnosis
+from analyzers.diagnosis import Diagnosis, Judgement
 from collector.evidence import Evidence, Status, Subject
 from collector.evidence.memory import evidence_of
 from collector.probes.windows import WINDOWS
@@ -69,7 +69,7 @@ def test_nothing_to_copy_is_of_another_system(case: str) -> None:
 _LINUX_ONLY = {"duplicate-agent", "filesystem-read-only", "inotify-exhausted", "fd-limit"}
 _LINUX = re.compile(
     r"\bsudo\b|/etc/|/var/|/usr/|systemctl|getent|(?<!\w)curl(?!\.exe)|\bip (route|neigh|link)|\bdig "
-    r"|openssl|\bgrep\b"
+    r"|openssl|\bgrep\b|\bfree -|\bps aux|dmesg|\bhead\b"
 )
 
 
@@ -100,13 +100,49 @@ def test_the_arithmetic_of_a_stale_route(language: str) -> None:
         "persistent store",
     ):
         assert value in sentence
-    lines = copied(found)
-    assert "route -p add 169.254.169.254 mask 255.255.255.255 10.0.16.1 metric 1 if 5" in lines
-    for number in ("250", "251", "253", "123", "249"):
-        assert f"route -p add 169.254.169.{number} mask 255.255.255.255 10.0.16.1 metric 1 if 5" in lines
+    assert copied(found)[:3] == [
+        "$stale = -split '169.254.169.254 169.254.169.253 169.254.169.250 169.254.169.251 169.254.169.123 "
+        "169.254.169.249'",
+        "$stale | ForEach-Object { route.exe delete $_; foreach ($store in 'ActiveStore', 'PersistentStore') "
+        '{ Remove-NetRoute -DestinationPrefix "$_/32" -PolicyStore $store -Confirm:$false '
+        "-ErrorAction SilentlyContinue } }",
+        "$stale | ForEach-Object { route.exe -p add $_ mask 255.255.255.255 10.0.16.1 metric 1 if 5 }",
+    ]
     cited = " ".join(str(citation.text) for citation in found.causes[0].evidence)
     for number in ("254", "250", "251", "253", "123", "249"):
         assert f"169.254.169.{number}/32" in cited
+
+
+@pytest.mark.parametrize(
+    ("year", "added", "launch"),
+    [
+        (2016, "route.exe -p add $_", "Ec2Launch.psd1"),
+        (2022, "route.exe add $_", r"EC2Launch\EC2Launch.exe"),
+    ],
+)
+def test_routes_are_kept_only_where_nobody_makes_them_at_each_start(
+    year: int, added: str, launch: str
+) -> None:
+    """Version 2 of EC2Launch does; a kept one would be the next image's stale one."""
+    lines = copied(judged("stale-persistent-route", year))
+    assert any(added in line for line in lines)
+    assert [launch in line for line in lines if "launch" in line.lower()] == [True]
+
+
+def test_the_table_shows_that_the_sisters_go_astray_too() -> None:
+    rows = {row.target: row for row in judged("stale-persistent-route", 2019, "ko").routes}
+    for number, purpose in (("254", "imds"), ("253", "amazon-dns"), ("250", "activation"), ("123", "time")):
+        row = rows[f"169.254.169.{number}"]
+        assert (row.purpose, row.judgement) == (purpose, Judgement.BAD)
+        assert row.expected == "next_hop: 10.0.16.1; if_alias: 이더넷"
+        assert "172.31.48.1" in str(row.why)
+    assert rows["8.8.8.8"].judgement is Judgement.GOOD
+    assert {row.judgement for row in judged("healthy", 2019).routes} == {Judgement.GOOD}
+
+
+def test_the_rule_that_blocks_is_named() -> None:
+    lines = copied(judged("firewall-blocks-imds"))
+    assert "Disable-NetFirewallRule -Name '{1}'" in lines
 
 
 def test_a_route_that_is_not_kept_is_not_blamed_on_the_image() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from windows_support import Kept
 
+from analyzers.facts.windows.network import parse_addresses
 from collector.evidence.model import Status
 from collector.probes.windows import WINDOWS
 from collector.probes.windows.plain import SECTIONS, PlainReader, compile_plain
@@ -63,6 +64,34 @@ def test_values_of_the_registry() -> None:
         ("HKEY_LOCAL_MACHINE\\A", "N", "16"), ("HKEY_LOCAL_MACHINE\\A", "two words", "a  b"),
         ("HKEY_LOCAL_MACHINE\\A", "(Standard)", ""), ("HKEY_USERS\\B", "E", ""),
     ]  # fmt: skip
+
+
+_KEY = "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters\\Interfaces\\"
+_LISTED = "  5...0a 1b 2c 3d 4e 5f ......Amazon Elastic Network Adapter\n"
+
+
+@pytest.mark.parametrize(
+    ("keys", "listed", "index"),
+    [
+        (1, _LISTED + "  1...........................Software Loopback Interface 1\n", 5),
+        (1, _LISTED + "  6...00 00 00 00 00 00 00 e0 Microsoft Teredo Tunneling Adapter\n", 5),
+        (2, _LISTED, None),
+        (1, _LISTED + _LISTED.replace("5...", "7..."), None),
+        (1, "", None),
+    ],
+    ids=["one", "and a tunnel", "two addresses", "two adapters", "no list"],
+)
+def test_no_interface_index_is_made_up(keys: int, listed: str, index: int | None) -> None:
+    """It goes into a line to copy: one that cannot be told stays open."""
+    text = "".join(
+        f"{_KEY}{{{n}}}\n    DhcpIPAddress    REG_SZ    10.0.20.{n}\n"
+        "    DhcpSubnetMask    REG_SZ    255.255.240.0\n"
+        for n in range(1, keys + 1)
+    )
+    found = parse_addresses(READ["addresses"]((text + listed).encode()))
+    assert found is not None
+    shown = [(str(i.addresses[0].ip), i.name, i.index) for i in found.interfaces]
+    assert shown == [(f"10.0.20.{n}", f"10.0.20.{n}", index) for n in range(1, keys + 1)]
 
 
 def test_proxies_of_four_layers() -> None:

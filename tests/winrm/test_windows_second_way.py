@@ -37,6 +37,7 @@ def check(evidence: Evidence, words: str) -> None:
     assert cause.slug == "win-stale-imds-route"
     for value in ("172.31.48.1", "10.0.16.0/20", "10.0.16.1"):
         assert value in str(cause.sentence)
+    assert any("10.0.16.1 metric 1 if 5 }" in line for step in cause.remedy for line in step.lines)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from analyzers.facts.base import IPAddress, Line, address, network
 from analyzers.facts.packet import PASSED, Fate, Judgement
-from analyzers.facts.windows.objects import things_of
+from analyzers.facts.windows.objects import Thing, things_of
 
 _TCP = "6"
 _AGENT = ("amazon-ssm-agent.exe", "ssm-agent-worker.exe")
@@ -23,6 +23,8 @@ class FirewallRule:
     """One outbound rule that is active."""
 
     at: Line
+    name: str
+    """By which ``Get-NetFirewallRule -Name`` knows it."""
     blocks: bool
     parts: tuple[tuple[str, str], ...]
 
@@ -67,7 +69,7 @@ class WindowsFirewall:
         fitting = [rule for rule in self.rules if rule.fits(target, port)]
         blocking = next((rule for rule in fitting if rule.blocks), None)
         if blocking is not None:
-            return Judgement(Fate.DROP, blocking.at)
+            return Judgement(Fate.DROP, blocking.at, chain=blocking.name)
         if self.blocks_by_default is not None and not fitting:
             return Judgement(Fate.UNKNOWN, self.blocks_by_default)
         return PASSED
@@ -90,17 +92,16 @@ def parse_firewall(output: bytes, source: str = "probes/firewall") -> WindowsFir
         ),
         None,
     )
-    texts = ((thing.at, thing.text("rule")) for thing in things if thing.kind == "rule")
-    return WindowsFirewall(tuple(_rules(texts)), default)
+    return WindowsFirewall(tuple(_rules(thing for thing in things if thing.kind == "rule")), default)
 
 
-def _rules(texts: Iterable[tuple[Line, str]]) -> Iterable[FirewallRule]:
-    for at, text in texts:
-        pairs = [part.partition("=") for part in text.split("|")]
+def _rules(things: Iterable[Thing]) -> Iterable[FirewallRule]:
+    for thing in things:
+        pairs = [part.partition("=") for part in thing.text("rule").split("|")]
         parts = tuple((name, value) for name, equals, value in pairs if equals)
         wanted = {("Active", "TRUE"), ("Dir", "Out")}
         if wanted.issubset(parts):
-            yield FirewallRule(at, ("Action", "Block") in parts, parts)
+            yield FirewallRule(thing.at, thing.text("name"), ("Action", "Block") in parts, parts)
 
 
 def _holds(text: str, target: IPAddress) -> bool:

@@ -18,6 +18,18 @@ _IF_OPER_UP = 1
 """ifOperStatus of RFC 2863, as MSFT_NetAdapter gives it."""
 
 
+SERVICES = {
+    "169.254.169.254": "imds",
+    "169.254.169.253": "amazon-dns",
+    "169.254.169.250": "activation",
+    "169.254.169.251": "activation",
+    "169.254.169.123": "time",
+    "169.254.169.249": "gpu-licences",
+    "8.8.8.8": "internet",
+}
+"""What stands behind the addresses to which the way is asked (EC2 User Guide, "Link-local addresses")."""
+
+
 def device_name(thing: Thing) -> str | None:
     """An interface as routes name it: its alias, or ``#12`` by its index where it has none (any more)."""
     index = thing.number("if_index")
@@ -96,7 +108,7 @@ def parse_ways(output: bytes, source: str = "probes/route-get") -> tuple[RouteAn
             continue
         hop = None if thing.text("next_hop") in _ANYWHERE else thing.address("next_hop")
         outcome = RouteOutcome.FORWARD if thing.text("prefix") else None
-        service = "imds" if thing.text("target") == "169.254.169.254" else ""
+        service = SERVICES.get(thing.text("target"), "")
         found.append(
             RouteAnswer(
                 thing.at, target, service, outcome, hop, device_name(thing), thing.address("source"),
@@ -106,19 +118,26 @@ def parse_ways(output: bytes, source: str = "probes/route-get") -> tuple[RouteAn
     return tuple(found)
 
 
+_Key = int | str
+"""An interface by its index or, where that was not told, by its name."""
+
+
 def parse_addresses(output: bytes, source: str = "probes/addresses") -> Addresses | None:
     """The adapters with their addresses; ``None`` where there is no adapter (every host has one)."""
     things = list(things_of(output, source))
-    by_index: dict[int | None, list[InterfaceAddress]] = {}
+    by_key: dict[_Key, list[InterfaceAddress]] = {}
     for thing in things:
         own = _own_address(thing) if thing.kind == "address" else None
         if own is not None:
-            by_index.setdefault(thing.number("if_index"), []).append(InterfaceAddress(thing.at, own))
-    interfaces = [
-        _interface(t, by_index.pop(t.number("if_index"), [])) for t in things if t.kind == "adapter"
-    ]
-    rest = _without_adapter(things, by_index)
+            by_key.setdefault(_key(thing), []).append(InterfaceAddress(thing.at, own))
+    interfaces = [_interface(t, by_key.pop(_key(t), [])) for t in things if t.kind == "adapter"]
+    rest = _without_adapter(things, by_key)
     return Addresses((*interfaces, *rest)) if interfaces or rest else None
+
+
+def _key(thing: Thing) -> _Key:
+    index = thing.number("if_index")
+    return index if index is not None else thing.text("if_alias") or thing.text("name")
 
 
 def _interface(thing: Thing, addresses: Iterable[InterfaceAddress]) -> Interface:
@@ -136,14 +155,17 @@ def _interface(thing: Thing, addresses: Iterable[InterfaceAddress]) -> Interface
     )
 
 
-def _without_adapter(
-    things: Iterable[Thing], by_index: dict[int | None, list[InterfaceAddress]]
-) -> list[Interface]:
+def _without_adapter(things: Iterable[Thing], by_key: dict[_Key, list[InterfaceAddress]]) -> list[Interface]:
     """Interfaces that have addresses and are no adapter: the loopback pseudo-interface, tunnels."""
-    aliases = {t.number("if_index"): t.text("if_alias") for t in things if t.kind in ("address", "interface")}
+    aliases = {_key(t): t.text("if_alias") for t in things if t.kind in ("address", "interface")}
     return [
-        Interface(own[0].at, aliases.get(index) or f"#{index}", index, addresses=tuple(own))
-        for index, own in by_index.items()
+        Interface(
+            own[0].at,
+            aliases.get(key) or f"#{key}",
+            key if isinstance(key, int) else None,
+            addresses=tuple(own),
+        )
+        for key, own in by_key.items()
     ]
 
 

@@ -41,7 +41,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "persistent-routes": (rf"reg.exe query {_TCPIP}\PersistentRoutes",),
     "routes": ("route.exe print -4",),
-    "addresses": (rf"reg.exe query {_TCPIP}\Interfaces /s",),
+    "addresses": (rf"reg.exe query {_TCPIP}\Interfaces /s", "route.exe print -4"),
     "resolv-conf": (rf"reg.exe query {_TCPIP}\Interfaces /s", rf'reg.exe query "{_NRPT}" /s'),
     "proxy-layers": (
         rf"reg.exe query {_SERVICES}\AmazonSSMAgent /v Environment {_NO_SECRETS}",

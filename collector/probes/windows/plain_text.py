@@ -144,26 +144,32 @@ def _prefix_length(mask: str) -> int:
         return 32
 
 
+_ADAPTER = re.compile(r" *(\d{1,9})\.\.\.(?:[0-9a-f]{2} ){6}\.+(.*)")
+"""``  5...0a 1b 2c 3d 4e 5f ......Amazon Elastic Network Adapter``, of the list before the routes."""
+
+
 def addresses(text: bytes) -> bytes:
-    """The interfaces' keys: an interface is named by its address, as the rows of ``route print`` do."""
-    found: list[Mapping[str, Any]] = []
+    """The interfaces' keys: an interface is named by its address, as the rows of ``route print`` do.
+
+    Nothing here says which adapter has which address; only one and one belong together.
+    """
+    found = list(_own_addresses(text))
+    listed = list(filter(None, map(_ADAPTER.fullmatch, _lines(text))))
+    only = {"if_index": int(listed[0][1])} if len(listed) == len(found) == 1 else {}
+    return _objects(
+        *({"kind": "adapter", **only, "name": ip, "status": 1} for ip, _ in found),
+        *({"kind": "address", **only, "if_alias": ip, "address": ip, "mask": mask} for ip, mask in found),
+    )
+
+
+def _own_addresses(text: bytes) -> Iterator[tuple[str, str]]:
+    """Address and mask of each interface that has one; that of DHCP before one that was set."""
     for _, one in _by_key(text):
         for kind in ("dhcp", ""):
-            ip, mask = one.get(f"{kind}ipaddress", ""), one.get(f"{kind}subnetmask", "")
-            ip, mask = ip.partition("\\0")[0], mask.partition("\\0")[0]
+            ip = one.get(f"{kind}ipaddress", "").partition("\\0")[0]
             if _is_address(ip) and ip != "0.0.0.0":  # noqa: S104  none
-                found += [
-                    {"kind": "adapter", "if_index": len(found) + 1, "name": ip, "status": 1},
-                    {
-                        "kind": "address",
-                        "if_index": len(found) + 1,
-                        "if_alias": ip,
-                        "address": ip,
-                        "mask": mask,
-                    },
-                ]
+                yield ip, one.get(f"{kind}subnetmask", "").partition("\\0")[0]
                 break
-    return _objects(*found)
 
 
 def _by_key(text: bytes) -> Iterator[tuple[str, dict[str, str]]]:
