@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from analyzers.logs.grammar import NO_TIME, parse_entry, text_of
+from analyzers.logs.grammar import NO_TIME, Entry, parse_entry, text_of
 from analyzers.logs.model import AgentStart, Kind, Leg, LogEvent, ProxyBlock, Sighting, StateChange
 from analyzers.logs.retry import go_duration
 from analyzers.logs.scan import Batch, Record
@@ -56,7 +56,7 @@ def _entry(here: Here) -> bytes:
     return batch.entry(begin, end).lstrip(b"\n")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Tally:
     """What has been seen of one meaning."""
 
@@ -83,8 +83,9 @@ class Tally:
     def settle(self) -> None:
         """Cut what is kept out of its batch."""
         if not isinstance(self.last, Placed):
+            only = self.samples[-1] is self.last
             self.samples = [_place(sample) for sample in self.samples]
-            self.last = _place(self.last)
+            self.last = self.samples[-1] if only else _place(self.last)
 
 
 @dataclass(slots=True)
@@ -309,11 +310,14 @@ class Story:
     # -- asking --------------------------------------------------------------------------------------------
 
     def event(self, placed: Placed) -> LogEvent:
+        return self._read(placed)[1]
+
+    def _read(self, placed: Placed) -> tuple[Entry, LogEvent]:
         text = text_of(placed.entry)
         entry = parse_entry(text)
         time = self.clock.aware(entry.time) if entry.time else None
         told = text.removeprefix(NO_TIME)
-        return LogEvent(
+        return entry, LogEvent(
             time, entry.level, entry.context, entry.message, placed.file, placed.line, told, entry.func
         )
 
@@ -323,17 +327,18 @@ class Story:
 
     def sighting(self, tally: Tally) -> Sighting:
         meaning, signature, operation = tally.meaning, tally.meaning.signature, tally.meaning.operation
-        samples = tuple(self.event(_place(sample)) for sample in tally.samples)
-        last = self.event(_place(tally.last))
+        places = [_place(here) for here in (*tally.samples, tally.last)]
+        read = {place: self._read(place) for place in dict.fromkeys(places)}
+        *samples, last = [read[place][1] for place in places]
         leg = str(meaning.leg or "")
         return Sighting(
             signature=signature.id,
             kind=meaning.kind,
             means=signature.means,
             count=tally.count,
-            first=samples[0] if samples else last,
+            first=samples[0],
             last=last,
-            samples=samples,
+            samples=tuple(samples),
             operation=operation.id if operation else "",
             leg=meaning.leg,
             target=meaning.target,
@@ -342,16 +347,15 @@ class Story:
             scope=signature.scope,
             vague=signature.vague or (operation is signature),
             proves=signature.proves,
-            captures=self._captures(tally),
+            captures=self._captures(meaning, [entry.body for entry, _ in read.values()]),
             leads=tally.leads,
-            mark=_mark(signature, last),
+            mark=_mark(signature, read[places[-1]][0].body),
         )
 
-    def _captures(self, tally: Tally) -> dict[str, tuple[str, ...]]:
+    def _captures(self, meaning: Meaning, bodies: Iterable[str]) -> dict[str, tuple[str, ...]]:
         found: dict[str, dict[str, None]] = {}
-        for placed in (*tally.samples, tally.last):
-            body = parse_entry(text_of(_place(placed).entry)).body
-            for name, value in self.signatures.captures(tally.meaning, body):
+        for body in bodies:
+            for name, value in self.signatures.captures(meaning, body):
                 values = found.setdefault(name, {})
                 if len(values) < _KEPT_VALUES or value in values:
                     values.pop(value, None)
@@ -431,9 +435,9 @@ def _delay(values: dict[str, str]) -> timedelta | None:
         return None
 
 
-def _mark(signature: Signature, event: LogEvent) -> str:
+def _mark(signature: Signature, body: str) -> str:
     """The part of an entry that its signature knows it by; of several lines, the first."""
-    match = signature.search(parse_entry(event.text).body)
+    match = signature.search(body)
     return match[0].strip().split("\n")[0][:_LONGEST_MARK] if match else ""
 
 

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
@@ -142,9 +142,9 @@ class _Reader:
     # -- putting it together -------------------------------------------------------------------------------
 
     def _reading(self, sources: dict[str, list[Source]]) -> LogReading:
-        story = self.story
-        current = _sorted([story.sighting(tally) for tally in story.current.values()])
-        history = _sorted([story.sighting(t) for t in story.history.values() if t.meaning.kind in _PASSING])
+        story, sighting = self.story, cache(self.story.sighting)
+        current = _sorted(map(sighting, story.current.values()))
+        history = _sorted(sighting(t) for t in story.history.values() if t.meaning.kind in _PASSING)
         starts, count = self._starts(sources.get("audit", []))
         first, last = self._ends()
         version = next((start.version for start in reversed(starts) if start.version), None)
@@ -155,7 +155,7 @@ class _Reader:
             self.notes.append(say("the host's time zone is not known, so times are as its clock showed them"))
         return LogReading(
             files=tuple(self._files()),
-            sightings=_sorted([story.sighting(tally) for tally in story.merged()]),
+            sightings=_sorted(map(sighting, story.merged())),
             current=current,
             history=history,
             starts=starts,
@@ -322,6 +322,6 @@ def _time(when: float | None, clock: HostClock) -> datetime | None:
     return clock.aware(local_time(when)) if when is not None else None
 
 
-def _sorted(sightings: list[Sighting]) -> tuple[Sighting, ...]:
+def _sorted(sightings: Iterable[Sighting]) -> tuple[Sighting, ...]:
     """In the order in which they began; those without a time come first."""
     return tuple(sorted(sightings, key=lambda s: s.first.time.timestamp() if s.first.time else float("-inf")))
