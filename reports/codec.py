@@ -13,16 +13,22 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from analyzers.text import Message
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 T = TypeVar("T")
+_PLAIN = frozenset({type(None), bool, int, float, str})
 
 
 def encode(value: object) -> Json:
     """The JSON value of a dataclass of the contracts, or of anything in one."""
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return cast("Json", value)
+    if (names := _names(kind)) is not None:
+        return {name: encode(getattr(value, name)) for name in names}
     match value:
         case Message():
             return {"text": str(value), "template": value.template, "values": encode(value.values)}
@@ -38,8 +44,6 @@ def encode(value: object) -> Json:
             return [encode(item) for item in value]
         case Mapping():
             return {str(name): encode(item) for name, item in value.items()}
-    if dataclasses.is_dataclass(value):
-        return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
     raise TypeError(f"no JSON form for {type(value).__name__}")
 
 
@@ -105,6 +109,14 @@ def _expect(kind: Any, value: Any, where: str) -> Any:
         name = kind[-1].__name__ if isinstance(kind, tuple) else kind.__name__
         raise ValueError(f"{where or 'the document'}: {value!r:.80} is no {name}")
     return value
+
+
+@lru_cache(maxsize=256)
+def _names(kind: type) -> tuple[str, ...] | None:
+    """The fields of a dataclass that is written field by field."""
+    if kind is Message or not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 @lru_cache(maxsize=64)

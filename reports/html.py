@@ -27,7 +27,7 @@ from reports.entry import Entry, entry_of
 from reports.excerpts import Caps, Excerpt, excerpts
 from reports.files import file_in, write_file
 from reports.index import render_index
-from reports.json_report import short_json, to_json
+from reports.json_report import dump_json, to_json
 from reports.page import render_page
 from reports.picture import draw
 from reports.provenance import Provenance
@@ -67,7 +67,9 @@ def render_host(
         UsageError: there is no such language.
     """
     page = ""
-    data = short_json(to_json(diagnosis, provenance, muted), _DATA)
+    data = dump_json(to_json(diagnosis, provenance, muted))
+    if len(data) > _DATA:
+        data = ""
     for caps in _CAPS:
         page = _render(diagnosis, provenance, caps, lang, index, muted, data)
         if len(page.encode("utf-8", "replace")) <= LIMIT:

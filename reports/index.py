@@ -54,7 +54,7 @@ def render_index(
         finished=finished,
         cut=HEADLINE,
         redacted=sum(entry.redacted for entry in entries),
-        data=dump_json(_data(ordered, tool, rules, finished), indent=None),
+        data=dump_json(_data(ordered, tool, rules, finished)),
     )
 
 

@@ -24,23 +24,11 @@ def to_json(diagnosis: Diagnosis, provenance: Provenance, muted: Sequence[Muted]
     return {"schema": SCHEMA, **document, "muted": encode(list(muted)), "evidence": encode(provenance)}
 
 
-def dump_json(document: dict[str, Any], *, indent: int | None = 2) -> str:
-    """As text in which nothing but ASCII stands: no byte of it can steer a terminal or end a script."""
-    return _safe(json.dumps(document, indent=indent, ensure_ascii=True))
+def dump_json(document: dict[str, Any]) -> str:
+    """As one line in which nothing but ASCII stands: no byte of it can steer a terminal or end a script.
 
-
-def short_json(document: dict[str, Any], limit: int) -> str:
-    """In one line, if that has ``limit`` bytes at most; else empty, and no more than that was made of it."""
-    parts, size = [], 0
-    for part in json.JSONEncoder(separators=(",", ":")).iterencode(document):
-        parts.append(_safe(part))
-        size += len(parts[-1])
-        if size > limit:
-            return ""
-    return "".join(parts)
-
-
-def _safe(text: str) -> str:
+    One line: only that is made without a step of Python for each value, and ``jq`` sets it for reading."""
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=True)
     return text.replace("<", "\\u003c").replace("\x7f", "\\u007f")
 
 
@@ -118,7 +106,7 @@ class NdjsonReporter:
 
     def add(self, host: HostReport) -> None:
         document = to_json(host.diagnosis, host.provenance, host.muted)
-        self._sink.write(dump_json(document, indent=None) + "\n")
+        self._sink.write(dump_json(document) + "\n")
 
     def finish(self) -> None:
         self._sink.commit()
