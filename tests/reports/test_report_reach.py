@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from report_browser import Visitor
 from test_report_full_logs import full
-from test_report_pages import PAGES
+from test_report_pages import PAGES, sample_entries
 
 from reports.html import render_host
+from reports.index import render_index
 
 A4 = 695
 """Pixels between the margins of a sheet, at 96 to the inch."""
@@ -67,6 +73,18 @@ def test_no_table_is_cut_on_paper(visit: Visitor, name: str) -> None:
     )
     assert cut == []
     assert page.evaluate("document.documentElement.scrollWidth") <= A4
+
+
+def test_every_sheet_of_the_index_has_the_heads_of_its_table(visit: Visitor, tmp_path: Path) -> None:
+    if shutil.which("pdftotext") is None:
+        pytest.skip("no pdftotext: the Debian package poppler-utils is missing")
+    entries = [replace(entry, name=f"web-{n}") for n in range(12) for entry in sample_entries()]
+    paper = tmp_path / "index.pdf"
+    visit(render_index(entries)).page.pdf(path=paper, prefer_css_page_size=True)
+    printed = subprocess.run(["pdftotext", "-layout", paper, "-"], capture_output=True, text=True, check=True)
+    sheets = [sheet for sheet in printed.stdout.split("\f") if "web-" in sheet]
+    assert len(sheets) > 2
+    assert all("Since (UTC)" in sheet for sheet in sheets)
 
 
 def test_a_host_with_full_logs_fits_on_paper_and_on_a_telephone(visit: Visitor) -> None:
