@@ -20,7 +20,7 @@ from analyzers.diagnosis import (
     Verdict,
 )
 from analyzers.text import say
-from collector.evidence import Status
+from collector.evidence import Failure, Status
 from collector.target import HostKeyChecking
 from reports.base import HostReport, Muted, SweepInfo, muted_by
 from reports.entry import Entry, entry_of
@@ -121,12 +121,19 @@ def _render(
 
 def _next_step(diagnosis: Diagnosis, provenance: Provenance, first: RootCause | None) -> Step | None:
     """The one thing to do now: mend, look, or get in."""
+    if diagnosis.verdict is Verdict.NOT_REACHED and provenance.failure:
+        return _advice(provenance.failure)
     if first and first.remedy:
         return first.remedy[0]
-    failure = provenance.failure
-    if diagnosis.verdict is Verdict.NOT_REACHED and failure:
-        return Step(say("To try: {advice}", advice=collected(failure.try_next)), where=Owner.OPERATOR)
     return diagnosis.next_look
+
+
+def _advice(failure: Failure) -> Step:
+    """What to try; a command in it can be copied."""
+    advice = collected(failure.try_next)
+    command = advice.values.get("command")
+    lines = (command,) if isinstance(command, str) else ()
+    return Step(say("To try: {advice}", advice=advice), lines, Owner.OPERATOR)
 
 
 def _last_good(diagnosis: Diagnosis, first: RootCause | None) -> datetime | None:

@@ -168,11 +168,12 @@ def _cause(cause: RootCause, translate: Translator, mute: Muted | None, *, alone
     if mute:
         until = t("Muted until {day}", day=mute.until) if mute.until else t("Muted")
         blocks.append(f"{until}: {code(mute.reason)}")
+    level = "###" if alone else "####"
     for title, steps in ((t("How to fix it"), cause.remedy), (t("How to verify the fix"), cause.verify)):
         if steps:
-            blocks += [f"#### {title}", *_steps(steps, translate)]
+            blocks += [f"{level} {title}", *_steps(steps, translate)]
     if cause.evidence:
-        blocks.append(f"#### {t('Evidence')}")
+        blocks.append(f"{level} {t('Evidence')}")
         for citation in cause.evidence[:_CITATIONS]:
             blocks += _citation(citation)
     return blocks

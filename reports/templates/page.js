@@ -1,6 +1,7 @@
 // The page says all it has to say without this.  This only copies, opens and closes, and tells the reader's time.
 (() => {
-  for (const button of document.querySelectorAll("button.js")) button.hidden = false;
+  const folds = document.querySelector("main details");
+  for (const button of document.querySelectorAll("button.js")) button.hidden = !folds && "unfold" in button.dataset;
 
   const swap = (button) => {
     [button.textContent, button.dataset.other] = [button.dataset.other, button.textContent];

@@ -247,6 +247,17 @@ def test_a_host_that_was_not_reached_is_told_without_repetition() -> None:
     assert "How to verify the fix" in page
 
 
+def test_a_command_to_try_can_be_copied() -> None:
+    diagnosis, told = SAMPLES["not_reached"]()
+    assert told.failure is not None
+    advice = (
+        "compare the new fingerprint with the host's console output; only if the host was rebuilt: "
+        "ssh-keygen -R db-04"
+    )
+    page = render_host(diagnosis, replace(told, failure=replace(told.failure, try_next=advice)))
+    assert ">ssh-keygen -R db-04</span></code></pre>" in page
+
+
 def test_times_without_a_zone_say_so() -> None:
     diagnosis, evidence = imds_no_route()
     events = tuple(
