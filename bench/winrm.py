@@ -15,15 +15,24 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bench.plan import Plan
 from bench.rows import Row, compared
-from bench.synthetic import MEGABYTE
+from bench.synthetic import MEGABYTE, made
+from collector.collect import CollectOptions, collect_host
+from collector.connections.base import Deadline
+from collector.connections.settings import WinrmSettings
+from collector.connections.winrm import WinrmConnection, WinrmConnector
+from collector.evidence.read import open_evidence
+from collector.secrets import Literal
+from collector.target import Target, Transport
 
 _USER, _PASSWORD = "alice", "open sesame"  # of a lab that lives for a minute
+_LOG_NAME = "amazon-ssm-agent.log"
 _PIECE = 1 << 20
 """Bytes that one ``run_ps`` asks for: what a script that knows no better reads at a time."""
 
@@ -35,9 +44,13 @@ _SCRIPTS = 20
 def rows(plan: Plan) -> Iterator[Row]:
     """A log of 30 MB, and short scripts: our CPU beside that of each other client."""
     size = max(_PIECE, plan.log_bytes * 3 // 2 // _PIECE * _PIECE)
+    megabytes = f"{size / MEGABYTE:.0f} MB"
     with _Host(size) as host:
         log = {name: _taken(name, work, host, size, plan.runs) for name, work in _LOG.items()}
-        yield from _rows("WinRM, log", f"{size / MEGABYTE:.0f} MB of log over NTLM, encrypted", log, size)
+        yield from _rows("WinRM, log", f"{megabytes} of log over NTLM, encrypted", log, size)
+        whole = {name: _taken(name, work, host, size, plan.runs) for name, work in _COLLECTED.items()}
+        what = f"{megabytes} of the agent's log into an evidence file, packed on the host"
+        yield from _rows("WinRM, collected", what, whole, size)
         short = {
             name: _taken(name, _many(script, _SCRIPTS), host, None, plan.runs)
             for name, script in _SHORT.items()
@@ -85,16 +98,22 @@ def _serve(pipe: Connection, size: int) -> None:
     from lab.windows.host import Setup, WindowsHost
     from lab.windows.logins import ntlm_users
     from lab.windows.powershell import Answer
+    from lab.windows_personas import WindowsPersona, persona
 
     data = random.Random(1).randbytes(_PIECE) * (size // _PIECE)
+    log = made(_PIECE * 2, 0.1)[:_PIECE] * (size // _PIECE)
+    asked = WindowsPersona("host", "healthy", persona("healthy").probes, {_LOG_NAME: log})
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NTLM_USER_FILE"] = str(ntlm_users(Path(folder) / "users", {_USER: _PASSWORD}, ["WINSIM"]))
 
-        def persona(script: bytes) -> bytes:
-            return {b"log": data, b"piece": data[:_PIECE]}.get(script.strip(), b"ok")
+        def told(script: bytes) -> bytes:
+            if b"$LogBudget" in script:
+                return asked(script)
+            pieces = {b"log": data, b"piece": data[:_PIECE], b"text": log[:_PIECE]}
+            return pieces.get(script.strip(), b"ok")
 
-        lines = {"type log": lambda stdin: Answer(data)}
-        with WindowsHost(persona, Setup(max_shells_per_user=100), lines=lines) as host:
+        lines = {"type log": lambda stdin: Answer(data), "type text": lambda stdin: Answer(log)}
+        with WindowsHost(told, Setup(max_shells_per_user=100), lines=lines) as host:
             pipe.send(host.port)
             while pipe.recv() == "count":
                 pipe.send(sum(host.faults.seen.values()))
@@ -104,13 +123,8 @@ def _serve(pipe: Connection, size: int) -> None:
 # --- The clients -------------------------------------------------------------------------------------
 
 
-def _ours(host: _Host, script: bytes) -> int:
-    from collector.connections.base import Deadline
-    from collector.connections.settings import WinrmSettings
-    from collector.connections.winrm import WinrmConnector
-    from collector.secrets import Literal
-    from collector.target import Target, Transport
-
+@contextmanager
+def _connected(host: _Host) -> Iterator[tuple[WinrmConnection, Target, Deadline]]:
     connector = WinrmConnector(WinrmSettings())
     options = (("ansible_winrm_scheme", "http"),)
     target = Target("host", "127.0.0.1", Transport.WINRM, port=host.port, user=_USER,
@@ -118,10 +132,23 @@ def _ours(host: _Host, script: bytes) -> int:
     deadline = Deadline.after(300)
     connection = connector.open(target, deadline=deadline)
     try:
-        return connection.run(script, lambda data: None, deadline=deadline, max_bytes=1 << 30).received
+        yield connection, target, deadline
     finally:
         connection.close()
         connector.close()
+
+
+def _ours(host: _Host, script: bytes) -> int:
+    with _connected(host) as (connection, _, deadline):
+        return connection.run(script, lambda data: None, deadline=deadline, max_bytes=1 << 30).received
+
+
+def _collected(host: _Host) -> int:
+    """All that a sweep does for a host, up to its evidence file; gives the bytes of its log."""
+    with _connected(host) as (connection, target, deadline), tempfile.TemporaryDirectory() as folder:
+        options = CollectOptions(log_budget=None, command_timeout_s=300)
+        kept = collect_host(connection, target, options, Path(folder), deadline)
+        return sum(part.length for log in open_evidence(kept.path).manifest.logs for part in log.parts)
 
 
 def _pywinrm(host: _Host, script: bytes, times: int = 1) -> int:
@@ -157,6 +184,11 @@ _LOG: dict[str, Work] = {
     "ours": lambda host, size: _ours(host, b"log"),
     "run_ps in a loop": lambda host, size: _pywinrm(host, b"piece", size // _PIECE),
     "pypsrp": lambda host, size: _pypsrp(host, "type log"),
+}
+_COLLECTED: dict[str, Work] = {
+    "ours": lambda host, size: _collected(host),
+    "run_ps in a loop": lambda host, size: _pywinrm(host, b"text", size // _PIECE),
+    "pypsrp": lambda host, size: _pypsrp(host, "type text"),
 }
 _SHORT: dict[str, Callable[[_Host], int]] = {
     "ours": lambda host: _ours(host, b"Get-Date"),

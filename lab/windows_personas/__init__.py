@@ -36,11 +36,12 @@ class WindowsPersona:
         Raises:
             UnknownScript: it is not the script that this version compiles; there is no PowerShell here.
         """
-        nonce, asked = asked_by(script)
+        asked = asked_by(script)
         probes = {name: ("ok", output) for name, output in self.probes.items()}
         probes["agent-logs"] = ("ok" if self.logs else "absent", b"")
-        logs = self.logs if any(probe.lane is Lane.LOG for probe in asked) else {}
-        return answer(nonce, [probe.id for probe in asked], probes, logs, self.user)
+        logs = self.logs if any(probe.lane is Lane.LOG for probe in asked.probes) else {}
+        names = [probe.id for probe in asked.probes]
+        return answer(asked.nonce, names, probes, logs, self.user, asked.log_budget)
 
 
 def persona(case: str, year: int = 2022, language: str = "en") -> WindowsPersona:

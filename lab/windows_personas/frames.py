@@ -6,10 +6,12 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _WIDTH = 76
+_BLOCK = 1 << 18
+"""Bytes of a log in one frame."""
 
 
 def frame(nonce: str, head: Mapping[str, Any], body: bytes = b"") -> bytes:
@@ -27,6 +29,7 @@ def answer(
     probes: Mapping[str, tuple[str, bytes]],
     logs: Mapping[str, bytes],
     user: str,
+    log_budget: int | None = None,
 ) -> bytes:
     """The whole answer: a probe that the persona says nothing of is ``absent``."""
     hello = {
@@ -42,8 +45,31 @@ def answer(
         head = {"probe": probe, "status": status, "ms": 20, "via": "", "note": "", "ran_as": user}
         parts.append(frame(nonce, head, output))
     for name, body in logs.items():
-        path = "C:\\ProgramData\\Amazon\\SSM\\Logs\\" + name.replace("/", "\\")
-        told = {"name": name, "path": path, "size": len(body), "modified": 1795415900, "offset": 0, "line": 1}
-        parts.append(frame(nonce, {"log": told}, body))
-        parts.append(frame(nonce, {"log_end": "ok"}))
+        parts += _log(nonce, name, body, log_budget)
     return b"".join((*parts, frame(nonce, {"bye": True})))
+
+
+def _log(nonce: str, name: str, body: bytes, budget: int | None) -> Iterator[bytes]:
+    """The runs of one log, each in blocks, as ``logs.ps1`` sends them."""
+    path = "C:\\ProgramData\\Amazon\\SSM\\Logs\\" + name.replace("/", "\\")
+    for start, end in _runs(body, budget):
+        line = None if start else 1
+        told = {"name": name, "path": path, "size": len(body), "modified": 1795415900, "offset": start}
+        head: dict[str, Any] = {"log": {**told, "line": line}}
+        for at in range(start, max(end, start + 1), _BLOCK):
+            yield frame(nonce, head, body[at : min(at + _BLOCK, end)])
+            head = {"more": True}
+        yield frame(nonce, {"log_end": "ok"})
+
+
+def _runs(body: bytes, budget: int | None) -> Iterator[tuple[int, int]]:
+    """Which bytes are sent: all, or the head of the last start and the tail."""
+    share = len(body) if budget is None else budget * 3 // 4
+    if len(body) <= share:
+        yield 0, len(body)
+        return
+    tail = body.index(b"\n", len(body) - share * 3 // 4) + 1
+    start = body.rfind(b"\n", 0, max(0, body.rfind(b"Proxy environment variables:"))) + 1
+    if 0 < start < tail:
+        yield start, min(tail, start + share // 4)
+    yield tail, len(body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,10 +44,10 @@ class TranscriptPersona:
         said = self.scripts.get(hashlib.sha256(script).hexdigest())
         if said is not None:
             return Answer(_stdout(said), _as_clixml(said["stderr"]), said["exit_code"] or 0)
-        nonce, asked = asked_by(script)
-        return b"".join(self._frames(nonce, asked))
+        asked = asked_by(script)
+        return b"".join(self._frames(asked.nonce, asked.probes))
 
-    def _frames(self, nonce: str, asked: list[Probe]) -> list[bytes]:
+    def _frames(self, nonce: str, asked: Sequence[Probe]) -> list[bytes]:
         probes: Mapping[str, Any] = self.host["probes"]
         parts = [frame(nonce, {"hello": self.host["hello"]})]
         for probe in asked:

@@ -139,7 +139,7 @@ def test_each_check_of_the_facts_can_fail(rig: Rig) -> None:
     def host(script: bytes) -> bytes | Answer:
         if b"$LogBudget" not in script:
             return believed(script)
-        nonce, _ = asked_by(script)
+        nonce = asked_by(script).nonce
         log = {"name": "errors.log", "path": "C:\\x", "size": 1, "modified": None, "offset": 0, "line": None}
         late = {"probe": "clock", "status": "timeout", "ms": 1, "via": "", "note": "late", "ran_as": ""}
         head, _, rest = other(script).partition(b"\n@@END")
