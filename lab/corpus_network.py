@@ -63,8 +63,9 @@ def said_outcome(text: str) -> str | None:
 
 def region_of(facts: Facts) -> str | None:
     """The region whose endpoints were looked at."""
-    asked = (re.search(r"\bssm\.([a-z0-9-]+)\.amazonaws", command) for command in facts.commands())
-    return next((match[1] for match in asked if match), None)
+    hosts = (facts.host_of(service, _asked(facts, service)) for service in _SERVICES)
+    found = (re.fullmatch(r"\w+(?:-fips)?\.([a-z]{2,}(?:-[a-z]+)+-\d+)\..+", host) for host in hosts)
+    return next((match[1] for match in found if match), None)
 
 
 # --- The metadata service ---
@@ -127,14 +128,19 @@ def _outcome(answer: Curl, facts: Facts) -> str:
 # --- The endpoints ---
 
 
+_SERVICES = ("ssm", "ssmmessages", "ec2messages")
 _STAGES = ("getent", "dig", "tcp_connect", "openssl", "https", "curl_via_proxy")
+
+
+def _asked(facts: Facts, service: str) -> list[str]:
+    """The outputs about one service that are there."""
+    files = (f"{name}_{service}.txt" for name in _STAGES)
+    return [file for file in files if file in facts]
 
 
 def endpoint_record(facts: Facts, service: str) -> Iterator[RecordText]:
     """The stages towards one endpoint; none where no command asked for it, or its output was lost."""
-    tried = [f"{name}_{service}.txt" for name in _STAGES if f"{name}_{service}.txt" in facts]
-    asked = (re.search(rf"\b{service}\.[\w.-]+\.[a-z]+", facts.command(file)) for file in tried)
-    host = next((match[0] for match in asked if match), "")
+    host = facts.host_of(service, _asked(facts, service))
     if not host:
         return
     region = region_of(facts) or ""
@@ -158,7 +164,9 @@ def endpoint_record(facts: Facts, service: str) -> Iterator[RecordText]:
     tcp = _tcp(facts, service, https)
     if addresses and tcp:
         yield "tcp", [("address", addresses[0]), *tcp], ""
-    if addresses and (tls := _tls(facts.text(f"openssl_{service}.txt"), https)):
+    tls = _tls(facts.text(f"openssl_{service}.txt"), https)
+    named = f"https_{service}.txt" in facts or host in dict(tls).get("subject", "")
+    if addresses and tls and (named or dict(tls)["outcome"] != "ok"):  # openssl compares no names
         yield "tls", tls, ""
     if addresses and f"https_{service}.txt" in facts:
         yield "http", _http(https, dict(tcp).get("outcome", "")), https.body[:512]
@@ -206,10 +214,10 @@ def _dns(facts: Facts, service: str) -> Iterator[RecordText]:
 def _tcp(facts: Facts, service: str, https: Curl) -> Fields:
     file = f"tcp_connect_{service}.txt"
     if file not in facts:
-        return []
+        return _tcp_by_others(facts.text(f"openssl_{service}.txt"), https, facts, service)
     text, exit_code = facts.text(file), facts.exit_code(file)
     connect = float(https.measured.get("time_connect") or 0)
-    if exit_code == 0:
+    if exit_code == 0 or (exit_code is None and text.rstrip().endswith(" OK")):
         return [("outcome", "connected"), *([("ms", f"{connect * 1000:.0f}")] if connect else [])]
     if exit_code == 124:
         return [("outcome", "timeout"), ("error", "timed out")]
@@ -217,6 +225,16 @@ def _tcp(facts: Facts, service: str, https: Curl) -> Fields:
         return []
     words = text.strip().splitlines()
     return [("outcome", said_outcome(text) or "error"), ("error", words[-1] if words else "")]
+
+
+def _tcp_by_others(openssl: str, https: Curl, facts: Facts, service: str) -> Fields:
+    """How a connection went by what the tools that needed one said of it."""
+    if "CONNECTED(" in openssl or float(https.measured.get("time_connect") or 0) > 0:
+        return [("outcome", "connected")]
+    said = said_outcome(openssl) or (said_outcome(https.error) if https.exit == 7 else None)
+    if said is None and f"https_{service}.txt" in facts and _http_outcome(https) == "timeout":
+        said = "timeout"
+    return [("outcome", said)] if said else []
 
 
 _TLS_ERRORS = (

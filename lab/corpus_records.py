@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,9 @@ class Facts:
         return self.bytes(file).decode("utf-8", "replace").replace("\r\n", "\n")
 
     def exit_code(self, file: str) -> int | None:
+        """As it was kept; where that was lost, as the command's own complaint tells it."""
         code = self._index.get(file, {}).get("rc")
-        return code if isinstance(code, int) else None
+        return code if isinstance(code, int) else _told_exit(self.text(file))
 
     def command(self, file: str) -> str:
         return str(self._index.get(file, {}).get("command", ""))
@@ -52,6 +54,18 @@ class Facts:
     def commands(self) -> Iterator[str]:
         """Every command that was run."""
         return (str(about.get("command", "")) for about in self._index.values())
+
+    def host_of(self, service: str, files: Iterable[str]) -> str:
+        """The name of a service's endpoint, as these commands asked for it, or as they printed it."""
+        name = re.compile(rf"(?<![\w.-]){service}\.[\w-]+(?:\.[\w-]+)*\.[a-z]+\b")
+        told = (text for file in files for text in (self.command(file), self.text(file)))
+        return next((match[0] for text in told if (match := name.search(text))), "")
+
+
+def _told_exit(text: str) -> int | None:
+    if complaint := re.search(r"(?m)^curl: \((\d+)\) ", text):
+        return int(complaint[1])
+    return 1 if re.match(r"(?:cat|tail|ls|grep): [^\n]*No such file", text) else None
 
 
 def _index(folder: Path) -> dict[str, dict[str, Any]]:

@@ -27,6 +27,17 @@ _WINDOWS = re.compile(r"connectex: |wsarecv: |wsasend: |getaddrinfow: |winapi er
 SERVICES = ("ssm", "ssmmessages", "ec2messages")
 
 
+def _of_hybrid_hosts(sighting: Sighting) -> bool:
+    """Whether only a host with a registration by activation writes this.
+
+    The providers of EC2 wrap what the service answers in words of their own (ec2_role_provider.go), and no
+    other host asks for the role of an ``mi-``.
+    """
+    asked = "error occurred in RequestManagedInstanceRoleToken" in sighting.last.message
+    bare = sighting.operation == "creds.refresh" and sighting.leg is Leg.SERVICE
+    return asked or bare or (sighting.capture("instance") or "").startswith("mi-")
+
+
 @dataclass(frozen=True)
 class Case:
     """What a rule may look at.  Unknown is never taken as fine."""
@@ -73,6 +84,8 @@ class Case:
             return last.value
         if self.logs.identity:
             return "OnPrem" if self.logs.identity.startswith("mi-") else "EC2"
+        if any(map(_of_hybrid_hosts, self.logs.current)):
+            return "OnPrem"
         kept = self.facts.identity_config.or_none()
         return (kept.identity_type or None) if kept else None
 

@@ -24,9 +24,8 @@ def _managed(case: Case) -> tuple[str | None, tuple[Citation, ...]]:
     state = case.last_state("identity")
     shown = (state.event.cite(),) if state is not None and state.value == "OnPrem" else ()
     if case.hybrid:
-        return (
-            case.logs.identity if (case.logs.identity or "").startswith("mi-") else None
-        ) or "mi-...", shown
+        named = (case.logs.identity, *(sighting.capture("instance") for sighting in case.logs.current))
+        return next((name for name in named if name and name.startswith("mi-")), "mi-..."), shown
     return None, ()
 
 

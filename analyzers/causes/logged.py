@@ -23,7 +23,7 @@ SHARED = frozenset((
     "imds.html-answer", "iam.invalid-token", "iam.signature-mismatch", "iam.signature-invalid",
     "service.instance-unknown", "service.no-region", "iam.no-identity-credentials", "dns.temporary",
     "host.worker-died", "host.log-failed", "host.message-bus", "host.crash", "host.runtime-config",
-    "host.plugin-missing",
+    "host.plugin-missing", "service.status", "service.websocket-refused",
 ))  # fmt: skip
 """Signatures whose text several causes write alike, so that the first of them is no better than the others.
 

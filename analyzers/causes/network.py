@@ -212,7 +212,7 @@ def told_apart(case: Case) -> Iterator[Told]:
     if case.proxied:
         return
     for sighting in case.failures(Leg.ENDPOINT):
-        if looked_at(case, sighting.target):
+        if answers_otherwise(case, sighting.target):
             continue
         if sighting.signature not in ("net.dial-timeout", "net.refused", "net.no-route-to-host"):
             continue
@@ -244,6 +244,12 @@ def looked_at(case: Case, service: str) -> bool:
     """Whether the host itself tried the endpoint; then its own attempt has the word."""
     endpoint = case.endpoint(service)
     return endpoint is not None and endpoint.state not in (EndpointState.UNKNOWN, EndpointState.CONNECTED)
+
+
+def answers_otherwise(case: Case, service: str) -> bool:
+    """Whether the host's own attempt fared otherwise than a connection that nobody takes."""
+    endpoint = case.endpoint(service)
+    return looked_at(case, service) and endpoint is not None and endpoint.state not in NO_CONNECTION
 
 
 @rule("endpoint-unreachable", "logs")

@@ -71,7 +71,8 @@ def cut_short(case: Case) -> bool:
 def _never_arrived(case: Case) -> bool:
     """Whether the log tells of a start that has not come to its channel."""
     start = case.logs.last_start
-    return case.logs.channel is None and start is not None and start.outcome != "running"
+    told = start is not None and start.event is not None  # else its lines were lost: only the audit has it
+    return case.logs.channel is None and told and start is not None and start.outcome != "running"
 
 
 def _by_log(case: Case) -> tuple[Citation, ...]:

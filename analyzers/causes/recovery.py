@@ -8,7 +8,10 @@ there before the start that led to it.  (Newer agents say themselves that ssm an
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
+from itertools import pairwise
 
 from analyzers.causes.versions import Abilities, Change
 from analyzers.facts.packages import Version
@@ -28,21 +31,25 @@ def settled(logs: LogReading) -> LogReading:
 
 
 def _is_over(logs: LogReading, sighting: Sighting) -> bool:
-    start, opened = logs.last_start, _opened(logs)
-    if sighting.kind not in (Kind.FAILURE, Kind.SYMPTOM) or start is None or not opened:
+    last = sighting.last.time
+    if sighting.kind not in (Kind.FAILURE, Kind.SYMPTOM) or last is None:
         return False
-    before = start.time is not None and sighting.last.time is not None and sighting.last.time < start.time
-    return before and sighting.target in _proven(logs)
+    return any(start > last and sighting.target in proven for start, proven in _good_starts(logs))
 
 
-def _opened(logs: LogReading) -> bool:
-    """Whether the last start came to an open channel, and still has it."""
-    return logs.channel == "ssmmessages" and any(
-        state.aspect == "channel" and state.value in _OPEN for state in logs.states
-    )
+def _good_starts(logs: LogReading) -> Iterator[tuple[datetime, tuple[str, ...]]]:
+    """The starts that came to an open channel, and what each of them proves.  The last one must still have
+    it: what broke it may be what failed before."""
+    opened = [s.event.time for s in logs.states if s.aspect == "channel" and s.value in _OPEN]
+    for start, following in pairwise((*logs.starts, None)):
+        end = following.time if following is not None else None
+        if start is None or start.time is None or (following is None and logs.channel != "ssmmessages"):
+            continue
+        if any(at is not None and start.time <= at and (end is None or at < end) for at in opened):
+            yield start.time, _proven(start.version or logs.version)
 
 
-def _proven(logs: LogReading) -> tuple[str, ...]:
-    abilities = Abilities(Version.parse(logs.version) if logs.version else None)
+def _proven(version: str | None) -> tuple[str, ...]:
+    abilities = Abilities(Version.parse(version) if version else None)
     pings_first = abilities.has(Change.HIBERNATION) and abilities.has(Change.SSM_CREDENTIALS) is False
     return ("imds", "ssm") if pings_first else ("imds",)

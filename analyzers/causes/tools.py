@@ -46,13 +46,14 @@ _HOW = {
 def log_values(case: Case, sighting: Sighting) -> dict[str, Value]:
     """What a sighting adds to the host's values for the texts."""
     found = {name: values[-1] for name, values in sighting.captures.items() if values and values[-1]}
-    name, arn, instance = found.pop("name", ""), found.get("arn", ""), found.get("instance", "")
+    name, arn, instance = found.pop("name", ""), found.get("arn", ""), found.pop("instance", "")
     variable = case.proxy.for_https or case.proxy.imds if case.proxy is not None else None
     values = {
         **found,
         "host": found.get("host") or name,
         "proxy": variable.value if variable is not None else found.get("proxy"),
         "proxy_host": name if sighting.leg is Leg.PROXY else None,
+        "instance": instance if instance.startswith("i-") else None,
         "managed": instance if instance.startswith("mi-") else None,
         "role": role_of(arn) or found.get("role", "").rstrip("."),
         "account": found.get("account") or account_of(arn),

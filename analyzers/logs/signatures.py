@@ -180,6 +180,8 @@ class Signatures:
             return None
         leg, target = _way(body, operation)
         failure = _deepest([f for f in possible[Axis.FAILURE] if not f.where or leg in f.where], body)
+        if failure is not None and failure.generic and operation is None and not level:
+            return None  # the end of an entry whose beginning was lost
         if failure is not None:
             return self._one(failure, operation, failure.leg or leg, target)
         return self._one(operation, operation, leg, target) if operation is not None else None
