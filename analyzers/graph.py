@@ -105,7 +105,7 @@ def _distinct(citations: Iterable[Citation]) -> tuple[Citation, ...]:
 
 
 def _rules_out(exclusion: Exclusion, finding: Finding) -> bool:
-    if not fnmatchcase(finding.slug, exclusion.slug):
+    if finding.slug in exclusion.but or not fnmatchcase(finding.slug, exclusion.slug):
         return False
     seen = finding.confidence is Confidence.CERTAIN and any(
         c.source.startswith("probes/") for c in finding.evidence

@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from collector.evidence.log_folder import recognise
 from collector.evidence.memory import SCHEMA, MemoryEvidence
@@ -24,12 +25,13 @@ from collector.evidence.secrets_scan import mask_secrets
 from collector.evidence.trees import FolderTree
 from collector.target import Platform
 from lab.corpus_network import endpoint_record, imds_records, masked_url, region_of
-from lab.corpus_records import Facts, write_records
+from lab.corpus_records import Facts, RecordText, write_records
 
 UNIT = "amazon-ssm-agent.service"
 DROP_INS = "/etc/systemd/system/amazon-ssm-agent.service.d"
 DROP_IN = f"{DROP_INS}/override.conf"
 SERVICES = ("ssm", "ssmmessages", "ec2messages")
+_Maker: TypeAlias = Callable[[Facts], bytes | None]
 
 # Files that hold what the probe of the same subject prints, byte for byte.
 RAW = {
@@ -136,35 +138,36 @@ def _probes(facts: Facts) -> Iterator[ProbeResult]:
     for probe, file in RAW.items():
         if file in facts:
             yield _raw(probe, facts, file)
-    made: tuple[tuple[str, str, bytes | None], ...] = (
-        ("routes", _routes(facts), facts.bytes(_routes(facts))),
-        ("clock", "date_utc.txt", _clock(facts)),
-        ("whoami", "date_utc.txt", b"uid=0\nuser=root\nlogin=root\nprivilege=root\n"),
-        ("service", "service_starts.txt", _service(facts)),
-        ("unit", "systemd_dropins.txt", _unit(facts)),
-        ("agent-environ", "agent_environ.txt", _environ(facts)),
-        ("route-get", "ip_route_get_169.254.169.254.txt", _route_get(facts)),
-        ("proxy-files", "etc_environment.txt", _proxy_files(facts)),
-        ("disk-space", "df.txt", _disk_space(facts)),
-        ("disk-inodes", "df.txt", _disk_inodes(facts)),
-        ("mounts", "df.txt", _mounts(facts)),
-        ("inotify", "sysctl_inotify.txt", _inotify(facts)),
-        ("stray-credentials", "aws_credentials_masked.txt", _stray_credentials(facts)),
-        ("registration", "ls_files.txt", _registration(facts)),
-    )
-    for probe, source, output in made:
-        if source in facts and output is not None:
+    for probe, source, make in _MADE:
+        output = _made(make, facts) if source in facts else None
+        if output is not None:
             yield _result(probe, Status.OK, output, facts.exit_code(source), VIA.get(probe, ""))
-    asked = {"imds": write_records(imds_records(facts))}
-    asked |= {f"endpoint-{s}": write_records(endpoint_record(facts, s)) for s in SERVICES}
-    for probe, output in asked.items():
-        if output:
+    asked = {"imds": _asks(imds_records)}
+    asked |= {f"endpoint-{s}": _asks(partial(endpoint_record, service=s)) for s in SERVICES}
+    for probe, make in asked.items():
+        if output := _made(make, facts):
             yield _result(probe, Status.OK, output, 0)
 
 
-def _routes(facts: Facts) -> str:
-    """The file of the routes; the main table alone is better than nothing."""
-    return "ip_route_table_all.txt" if "ip_route_table_all.txt" in facts else "ip_route.txt"
+def _made(make: _Maker, facts: Facts) -> bytes | None:
+    """The output that a probe would have had; of facts that are damaged, none."""
+    try:
+        return make(facts)
+    except (ValueError, IndexError):
+        return None
+
+
+def _asks(records: Callable[[Facts], Iterable[RecordText]]) -> _Maker:
+    return lambda facts: write_records(records(facts))
+
+
+def _routes(facts: Facts) -> bytes:
+    return facts.bytes("ip_route_table_all.txt")
+
+
+def _main_routes(facts: Facts) -> bytes | None:
+    """The main table alone is better than nothing."""
+    return facts.bytes("ip_route.txt") if "ip_route_table_all.txt" not in facts else None
 
 
 def _raw(probe: str, facts: Facts, file: str) -> ProbeResult:
@@ -185,10 +188,7 @@ def _result(probe: str, status: Status, output: bytes, exit_code: int | None, vi
 
 
 def _utc(facts: Facts) -> datetime | None:
-    try:
-        return datetime.fromisoformat(facts.text("date_utc.txt").strip())
-    except ValueError:
-        return None
+    return _moment(facts.text("date_utc.txt").strip())
 
 
 def _clock(facts: Facts) -> bytes | None:
@@ -249,15 +249,25 @@ def _service_events(facts: Facts) -> list[tuple[datetime, str]]:
     events = []
     for line in facts.text("service_starts.txt").splitlines():
         time, _, event = line.partition(f" {UNIT}: ")
-        if event and (now is None or datetime.fromisoformat(time) <= now):
-            events.append((datetime.fromisoformat(time), event))
+        at = _moment(time) if event else None
+        if at is not None and (now is None or at <= now):
+            events.append((at, event))
     return events
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _ended(
     events: list[tuple[datetime, str]], now: datetime | None, facts: Facts
 ) -> Iterator[tuple[str, str]]:
-    exits = [(time, int(event.rpartition("=")[2])) for time, event in events if "exited" in event]
+    told = ((time, re.search(r"exited, status=(\d+)$", event)) for time, event in events)
+    exits = [(time, int(exited[1])) for time, exited in told if exited]
     if not exits:
         yield from (("ActiveState", "inactive"), ("SubState", "dead"))
         return
@@ -341,8 +351,8 @@ def _disk_space(facts: Facts) -> bytes | None:
     if not space:
         return None
     lines = ["Filesystem 1024-blocks Used Available Capacity Mounted on"]
-    for line in space[1:]:
-        name, *sizes, used, mount = line.split(None, 5)
+    rows = (line.split(None, 5) for line in space[1:])
+    for name, *sizes, used, mount in (row for row in rows if len(row) == 6):
         lines.append(" ".join((name, *(str(_blocks(size)) for size in sizes), used, mount)))
     return _text(dict.fromkeys(lines))
 
@@ -412,3 +422,23 @@ def _listed(facts: Facts, folder: str, name: str) -> tuple[str, str]:
 
 def _text(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+_MADE: tuple[tuple[str, str, _Maker], ...] = (
+    ("routes", "ip_route_table_all.txt", _routes),
+    ("routes", "ip_route.txt", _main_routes),
+    ("clock", "date_utc.txt", _clock),
+    ("whoami", "date_utc.txt", lambda _: b"uid=0\nuser=root\nlogin=root\nprivilege=root\n"),
+    ("service", "service_starts.txt", _service),
+    ("unit", "systemd_dropins.txt", _unit),
+    ("agent-environ", "agent_environ.txt", _environ),
+    ("route-get", "ip_route_get_169.254.169.254.txt", _route_get),
+    ("proxy-files", "etc_environment.txt", _proxy_files),
+    ("disk-space", "df.txt", _disk_space),
+    ("disk-inodes", "df.txt", _disk_inodes),
+    ("mounts", "df.txt", _mounts),
+    ("inotify", "sysctl_inotify.txt", _inotify),
+    ("stray-credentials", "aws_credentials_masked.txt", _stray_credentials),
+    ("registration", "ls_files.txt", _registration),
+)
+"""Probes whose output is made of a file: the probe, the file, and how."""

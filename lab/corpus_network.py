@@ -51,6 +51,12 @@ def parse_curl(text: str, exit_code: int | None) -> Curl:
     return Curl(exit_code or 0, measured.get("http_code", "000"), headers, body.strip("\n"), measured, last)
 
 
+def _seconds(answer: Curl) -> float:
+    """How long the connection took; 0 where none was made."""
+    told = answer.measured.get("time_connect", "")
+    return float(told) if re.fullmatch(r"\d+(?:\.\d+)?", told) else 0.0
+
+
 def masked_url(text: str) -> str:
     """``user:password@`` of URLs, masked as the host does."""
     return re.sub(r"://[^\s/@\"']+@", "://***@", text)
@@ -108,7 +114,7 @@ def _outcome(answer: Curl, facts: Facts) -> str:
     if answer.http != "000":
         return "answered"
     if answer.exit == 28:
-        return "no-answer" if float(answer.measured.get("time_connect") or 0) > 0 else "timeout"
+        return "no-answer" if _seconds(answer) > 0 else "timeout"
     route_seen = {"ip_route_get_169.254.169.254.txt", "ip_neigh.txt"} <= set(facts)
     if answer.exit == 7 and not route_seen:
         return said_outcome(answer.error) or "error"
@@ -216,7 +222,7 @@ def _tcp(facts: Facts, service: str, https: Curl) -> Fields:
     if file not in facts:
         return _tcp_by_others(facts.text(f"openssl_{service}.txt"), https, facts, service)
     text, exit_code = facts.text(file), facts.exit_code(file)
-    connect = float(https.measured.get("time_connect") or 0)
+    connect = _seconds(https)
     if exit_code == 0 or (exit_code is None and text.rstrip().endswith(" OK")):
         return [("outcome", "connected"), *([("ms", f"{connect * 1000:.0f}")] if connect else [])]
     if exit_code == 124:
@@ -229,7 +235,7 @@ def _tcp(facts: Facts, service: str, https: Curl) -> Fields:
 
 def _tcp_by_others(openssl: str, https: Curl, facts: Facts, service: str) -> Fields:
     """How a connection went by what the tools that needed one said of it."""
-    if "CONNECTED(" in openssl or float(https.measured.get("time_connect") or 0) > 0:
+    if "CONNECTED(" in openssl or _seconds(https) > 0:
         return [("outcome", "connected")]
     said = said_outcome(openssl) or (said_outcome(https.error) if https.exit == 7 else None)
     if said is None and f"https_{service}.txt" in facts and _http_outcome(https) == "timeout":
@@ -296,7 +302,7 @@ def _http_outcome(answer: Curl, tcp_outcome: str = "") -> str:
     if answer.http != "000":
         return "answered"
     if answer.exit == 28 and "Resolving" not in answer.error:
-        return "no-answer" if float(answer.measured.get("time_connect") or 0) > 0 else "timeout"
+        return "no-answer" if _seconds(answer) > 0 else "timeout"
     if answer.exit == 7:
         return said_outcome(answer.error) or tcp_outcome or "error"
     return "error"

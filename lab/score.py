@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from analyzers.diagnose import diagnose
 from analyzers.diagnosis import Confidence, Diagnosis, Verdict
@@ -32,6 +33,8 @@ class Label:
     cause: str
     scope: str | None
     log_suffices: bool
+    others: tuple[str, ...] = ()
+    """Causes that are right as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +55,38 @@ class Outcome:
         if self.slug == "unknown":
             return "unknown"
         scoped = self.label.scope is None or self.label.scope == self.scope
-        return "right" if self.slug == self.label.cause and scoped else "wrong"
+        right = (self.slug == self.label.cause and scoped) or self.slug in self.label.others
+        return "right" if right else "wrong"
 
 
 def labels(corpus: Path) -> Iterator[tuple[Path, Label]]:
     """The cases of a folder that have a label that can be read."""
     for path in sorted(corpus.glob("*/label.json")):
         try:
-            found = json.loads(path.read_text("utf-8"))
-            label = Label(
-                path.parent.name,
-                found["cause"],
-                found.get("scope"),
-                bool(found.get("log_alone_suffices", True)),
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            label = _label(path.parent.name, json.loads(path.read_text("utf-8-sig")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             print(f"{path}: no label that can be read ({error}); the case is left out", file=sys.stderr)
             continue
         yield path.parent, label
+
+
+def _label(case: str, found: dict[str, Any]) -> Label:
+    """``cause`` may be a list, whose first is the one; a scope that is empty is none.
+
+    Raises:
+        KeyError, TypeError, AttributeError: it says no cause.
+    """
+    told = found["cause"]
+    first, *others = [told] if isinstance(told, str) else list(told) or [None]
+    others += found.get("acceptable") or []
+    scope = found.get("scope") or None
+    return Label(
+        case,
+        first.strip(),
+        None if scope is None else str(scope),
+        bool(found.get("log_alone_suffices", True)),
+        tuple(map(str, others)),
+    )
 
 
 def outcome(folder: Path, label: Label, *, with_facts: bool, without: Container[str] = ()) -> Outcome:

@@ -237,9 +237,11 @@ def dhmc(case: Case) -> Iterator[Told]:
         yield Finding("dhmc-not-ready", LIKELY, (said[0], worked.event.cite()), values=values)
         return
     if said and not any(s for s in case.failures() if not s.vague):
+        start = case.logs.last_start
+        whole = start is not None and start.event is not None  # else what was tried first may be cut off
         yield Finding(
             "dhmc-not-ready",
-            POSSIBLE if case.imds is None else LIKELY,
+            LIKELY if case.imds is not None and whole else POSSIBLE,
             tuple(said[:1]),
             values={"reason": say("the account has not set it up")},
         )

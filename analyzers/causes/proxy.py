@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzers.causes.case import Case
 from analyzers.causes.imds import needed
+from analyzers.causes.logged import echoes
 from analyzers.causes.rule import Exclusion, Finding, Told, rule
 from analyzers.causes.tools import CERTAIN, LIKELY, POSSIBLE, endpoint_values, lines, share
 from analyzers.causes.values import for_unit
@@ -175,7 +176,9 @@ def wrong_scheme(case: Case) -> Iterator[Told]:
     if variable is None or url is None or url.scheme != "https":
         return
     shown = [
-        share(s) for s in case.failures(Leg.PROXY, Leg.ENDPOINT) if s.signature.startswith(("proxy.", "tls."))
+        share(s)
+        for s in case.failures(Leg.PROXY, Leg.ENDPOINT)
+        if s.signature.startswith(("proxy.", "tls.")) or (s.leg is Leg.PROXY and s.signature in _CUT_OFF)
     ]
     works = any(e.proxied is not None and e.proxied.ok for e in case.endpoints.values()) or case.connected
     if not works:
@@ -187,11 +190,15 @@ def wrong_scheme(case: Case) -> Iterator[Told]:
         )
 
 
+_CUT_OFF = ("net.tls-timeout", "net.eof", "net.reset", "net.plain-http")
+"""What becomes of a TLS handshake with a proxy that speaks none: not every one answers."""
+
+
 @rule("proxy-unreachable", "proxy", "logs")
 def nothing_by_proxy(case: Case) -> Iterator[Told]:
     """The agent's requests go by a proxy and fail in a way that the log does not tell; direct ones work."""
     variable = case.proxy.for_https if case.proxy is not None else None
-    vague: list[Citation] = [share(s) for s in case.failures() if s.vague]
+    vague: list[Citation] = [share(s) for s in case.failures() if s.vague and not echoes(case, s)]
     if variable is None or not vague or any(e.proxied is not None for e in case.endpoints.values()):
         return
     url = parse_proxy_url(variable.value)

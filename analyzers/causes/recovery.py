@@ -3,7 +3,8 @@
 An agent opens its channel to ssmmessages only once it knows who it is.  From 2.2.392 on one that has no
 credential refresher of its own (before 3.2.183) has by then also been answered by ssm: its worker sends a
 health ping before anything else, and hibernates when that fails.  So an open channel settles what failed
-there before the start that led to it.  (Newer agents say themselves that ssm answered.)
+there before the start that led to it.  (Newer agents say themselves that ssm answered.)  And an agent that
+does without ec2messages while the channel is open has no more need of what failed there.
 """
 
 from __future__ import annotations
@@ -52,4 +53,5 @@ def _good_starts(logs: LogReading) -> Iterator[tuple[datetime, tuple[str, ...]]]
 def _proven(version: str | None) -> tuple[str, ...]:
     abilities = Abilities(Version.parse(version) if version else None)
     pings_first = abilities.has(Change.HIBERNATION) and abilities.has(Change.SSM_CREDENTIALS) is False
-    return ("imds", "ssm") if pings_first else ("imds",)
+    without_mds = ("ec2messages",) if abilities.has(Change.MDS_OPTIONAL) else ()
+    return ("imds", *(("ssm",) if pings_first else ()), *without_mds)

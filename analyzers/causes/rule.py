@@ -46,6 +46,8 @@ class Exclusion:
     """``*`` as in file names: ``imds-*``."""
     reason: Message
     citations: tuple[Citation, ...] = ()
+    but: tuple[str, ...] = ()
+    """Slugs that the pattern fits and that are not ruled out."""
 
 
 Told: TypeAlias = Finding | Exclusion

@@ -118,6 +118,8 @@ class Story:
     _cycle: float = float("-inf")
     _failing: set[Meaning] = field(default_factory=set)
     """Of ``current``: the failures and symptoms."""
+    _stated: int = 0
+    """Number of the agent start in which the last of ``states`` was told."""
     _late: dict[str, Here] = field(default_factory=dict)
     _good: Here | None = None
 
@@ -205,8 +207,9 @@ class Story:
         aspect, value = state
         if value.startswith("{"):
             value = self._values(here).get("value", "")
-        if not self.states or self.states[-1][:2] != (aspect, value):
+        if self._stated < self.start_count or not self.states or self.states[-1][:2] != (aspect, value):
             self.states.append((aspect, value, here))
+            self._stated = self.start_count
         if aspect == "channel":
             self.channel = _CHANNELS.get(value, self.channel)
         elif aspect == "identity":

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import shutil
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -95,3 +96,76 @@ def test_a_scope_counts_where_the_label_has_one(tmp_path: Path) -> None:
     for scope, expected in ((None, "right"), ("instances", "wrong")):
         label = Label("a", "inotify-exhausted", scope, True)
         assert outcome(tmp_path / "a", label, with_facts=False).verdict == expected
+
+
+THROTTLED = "2026-11-23 06:45:19 ERROR [HealthCheck] error when calling AWS APIs. error details - ThrottlingException: Rate exceeded\n"
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"cause": "throttling"},
+        {"cause": "throttling", "scope": ""},
+        {"cause": "throttling", "scope": None, "log_alone_suffices": None},
+        {"cause": ["throttling", "endpoint-server-error"], "scope": ""},
+        {"cause": "endpoint-server-error", "scope": "ssm", "acceptable": ["throttling"]},
+    ],
+)
+def test_a_label_may_say_it_otherwise(tmp_path: Path, label: dict[str, object]) -> None:
+    case_folder(tmp_path, "a", "\ufeff" + json.dumps(label), THROTTLED)
+    ((folder, found),) = labels(tmp_path)
+    assert outcome(folder, found, with_facts=True).verdict == "right"
+
+
+@pytest.mark.parametrize(
+    "label", ["", "[]", "null", "{}", '{"cause": null}', '{"cause": []}', '"throttling"']
+)
+def test_a_case_without_a_label_is_left_out(tmp_path: Path, label: str) -> None:
+    case_folder(tmp_path, "a", label, THROTTLED)
+    assert list(labels(tmp_path)) == []
+
+
+# Cases that are not whole ----------------------------------------------------------------------------------
+
+
+def copied(case: str, tmp_path: Path) -> Path:
+    folder = tmp_path / case
+    shutil.copytree(CASES[case][0], folder)
+    return folder
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_without_its_index(case: str, tmp_path: Path) -> None:
+    """The commands' own words tell what was asked; what printed nothing is then not known to have been run."""
+    folder = copied(case, tmp_path)
+    (folder / "facts" / "INDEX.json").unlink()
+    found = outcome(folder, CASES[case][1], with_facts=True)
+    assert not found.error
+    assert found.verdict != "wrong", found
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_with_damaged_files(case: str, tmp_path: Path) -> None:
+    folder, chance = copied(case, tmp_path), random.Random(case)
+    damages = (
+        lambda body: b"",
+        lambda body: body[: chance.randrange(len(body) + 1)],
+        lambda body: body[len(body) // 2 :],
+        lambda body: bytes(byte ^ (chance.random() < 0.02) * 0x15 for byte in body),
+        lambda body: b"".join(chance.sample(body.splitlines(True), len(body.splitlines()))),
+    )
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != "label.json" and chance.random() < 0.4:
+            path.write_bytes(chance.choice(damages)(path.read_bytes()))
+    for with_facts in (True, False):
+        assert not outcome(folder, CASES[case][1], with_facts=with_facts).error
+
+
+def test_a_case_of_nothing_is_unknown(tmp_path: Path) -> None:
+    case_folder(tmp_path, "a", {"cause": "healthy"})
+    (tmp_path / "a" / "facts").write_text("not a folder")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "label.json").write_text('{"cause": "healthy"}')
+    for folder, label in labels(tmp_path):
+        assert outcome(folder, label, with_facts=True).verdict == "unknown"
+        assert outcome(folder, label, with_facts=False).verdict == "unknown"
