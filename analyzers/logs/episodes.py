@@ -7,7 +7,7 @@ consequences."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -116,8 +116,8 @@ class Story:
     proxy: dict[str, str] = field(default_factory=dict)
     proxy_at: Placed | None = None
     _cycle: float = float("-inf")
-    _failing: set[Meaning] = field(default_factory=set)
-    """Of ``current``: the failures and symptoms."""
+    _failing: defaultdict[str, set[Meaning]] = field(default_factory=lambda: defaultdict(set))
+    """Of ``current``: the failures and symptoms, by area."""
     _stated: int = 0
     """Number of the agent start in which the last of ``states`` was told."""
     _late: dict[str, Here] = field(default_factory=dict)
@@ -144,7 +144,7 @@ class Story:
         speaks = bool(meaning.state or signature.proves or signature.id in _TOLD)
         tally = self.current[meaning] = Tally(meaning, [here], here, speaks=speaks)
         if meaning.fails:
-            self._failing.add(meaning)
+            self._failing[meaning.area].add(meaning)
         return tally
 
     def _fails(self, tally: Tally, here: Here, when: float) -> None:
@@ -192,8 +192,7 @@ class Story:
         return dict(self.signatures.captures(here[1][1], parse_entry(text_of(_entry(here))).body))
 
     def _proves(self, meaning: Meaning, here: Here) -> None:
-        if self._failing:
-            self._recover(meaning.signature.proves)
+        self._recover(meaning.signature.proves)
         if meaning.kind is Kind.GOOD:
             self._good = here
             if (
@@ -222,17 +221,18 @@ class Story:
     # -- what is over --------------------------------------------------------------------------------------
 
     def _recover(self, proves: tuple[str, ...]) -> None:
-        for meaning in [meaning for meaning in self._failing if meaning.area in proves]:
-            self._retire(meaning)
+        for area in proves:
+            for meaning in [*self._failing[area]]:
+                self._retire(meaning)
 
     def _recover_host(self) -> None:
         """What failed on the host before this start and not since is over, once the agent works."""
-        for meaning in [meaning for meaning in self._failing if meaning.area == "host"]:
+        for meaning in [*self._failing["host"]]:
             if self.current[meaning].since_start < self.start_count:
                 self._retire(meaning)
 
     def _retire(self, meaning: Meaning) -> None:
-        self._failing.discard(meaning)
+        self._failing[meaning.area].discard(meaning)
         tally = self.current.pop(meaning)
         older = self.history.get(meaning)
         if older:
@@ -242,7 +242,8 @@ class Story:
 
     def _health_report(self, here: Here) -> None:
         """A health ping whose failure the service answers is always logged: two clean ones prove it over."""
-        for meaning in [m for m in self._failing if m.operation and m.operation.id == "health.ping"]:
+        failing = (meaning for those in self._failing.values() for meaning in those)
+        for meaning in [m for m in failing if m.operation and m.operation.id == "health.ping"]:
             if meaning.leg is Leg.SERVICE:
                 self.current[meaning].clean_pings += here[1][4]
                 if self.current[meaning].clean_pings > 2:
@@ -251,7 +252,8 @@ class Story:
     def close(self, newest: float) -> None:
         """The end of the logs, whose newest entry is of that time."""
         self.settle()
-        for meaning in [m for m in self._failing if m.area.startswith("ec2messages")]:
+        failing = (meaning for those in self._failing.values() for meaning in those)
+        for meaning in [m for m in failing if m.area.startswith("ec2messages")]:
             if newest - _place(self.current[meaning].last).when > _STALE_POLL and self._polling():
                 self._retire(meaning)
 

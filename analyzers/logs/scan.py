@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import accumulate, compress, pairwise
+from typing import Any
 
 from analyzers.logs.grammar import BLOCK, MAX_ENTRY, bounded, parse_entry, text_of
 from analyzers.logs.patterns import MASK
@@ -32,7 +33,7 @@ _ID_BEGINS = b"0" * 8
 _HEX_MASK = bytes.maketrans(b"abcdef", b"000000")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - as naive as the times of a log
 _SECOND = timedelta(seconds=1)
-_REMEMBERED = 1 << 14
+_REMEMBERED = 1 << 12
 _STEP = 1 << 13
 _LONGEST = 4 * BLOCK
 """Bytes; an entry that is longer loses its middle."""
@@ -264,17 +265,19 @@ class Scanner:
         what it bears on."""
         told: list[_Told] = []
         quiet: dict[Meaning, list[int]] = {}
-        """What has been told before: the number of its newest entry, and how many there were since."""
+        """What has been told before, and the numbers of its entries since."""
         hasty: set[Meaning] = set()
         """What of it must be told before the next failure that it bears on."""
-        meaning: Meaning | None
+        verdict: Any
         for index, verdict in compress(enumerate(verdicts), verdicts):
+            if (since := quiet.get(verdict)) is not None:
+                since.append(index)
+                continue
             meaning = verdict if type(verdict) is Meaning else self._by_digits(verdict, cut, index)
             if meaning is None:
                 continue
-            if (seen := quiet.get(meaning)) is not None:
-                seen[0] = index
-                seen[1] += 1
+            if meaning in quiet:
+                quiet[meaning].append(index)
             elif meaning.loud:
                 if hasty or (quiet and not meaning.fails):
                     due = [o for o in hasty if meaning.area in o.bears_on] if meaning.fails else [*quiet]
@@ -288,10 +291,10 @@ class Scanner:
                 self._told[meaning.topic] = meaning
                 told.append((index, meaning, 1))
             else:
-                quiet[meaning] = [index, 1]
+                quiet[meaning] = [index]
                 if meaning.bears_on:
                     hasty.add(meaning)
-        told += _newest(tuple(quiet), quiet)
+        told += ((since[-1], meaning, len(since)) for meaning, since in quiet.items())
         told.sort()
         return told
 
@@ -340,8 +343,8 @@ class Scanner:
 def _newest(meanings: Iterable[Meaning], quiet: dict[Meaning, list[int]]) -> Iterator[_Told]:
     """Take quiet meanings off the list."""
     for meaning in meanings:
-        index, count = quiet.pop(meaning)
-        yield index, meaning, count
+        since = quiet.pop(meaning)
+        yield since[-1], meaning, len(since)
 
 
 def _without_ids(piece: bytes) -> bytes:
