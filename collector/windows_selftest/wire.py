@@ -6,7 +6,7 @@ import secrets
 import time
 
 from collector.connections.base import Connection, Deadline
-from collector.connections.winrm import WinrmConnection
+from collector.connections.winrm_connection import WinrmConnection
 from collector.errors import ConnectionFailed, FailureKind
 from collector.windows_selftest.model import Check, judged, not_asked
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
@@ -12,6 +13,7 @@ SHELL = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell"
 CMD = f"{SHELL}/cmd"
 CONFIG = "http://schemas.microsoft.com/wbem/wsman/1/config"
 TRANSFER = "http://schemas.xmlsoap.org/ws/2004/09/transfer"
+ENUMERATION = "http://schemas.xmlsoap.org/ws/2004/09/enumeration"
 WSMAN = "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"
 ADDRESSING = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
@@ -21,6 +23,7 @@ _NAMESPACES = {
     "s": SOAP,
     "a": ADDRESSING,
     "x": TRANSFER,
+    "n": ENUMERATION,
     "w": WSMAN,
     "rsp": SHELL,
     "p": "http://schemas.microsoft.com/wbem/wsman/1/wsman.xsd",
@@ -147,17 +150,36 @@ def answer(request: Request, action: str, body: str, *, activity: bool = False) 
 
 def created(request: Request, url: str, shell_id: str, owner: str, client: str, idle_s: float) -> str:
     """The body of the answer to ``Create``."""
+    name = find_text(request, "rsp:Shell/rsp:Name")
     echoed = _environment(request)
+    named = f"<rsp:Name>{escape(name)}</rsp:Name>" if name else ""
     return (
         f"<x:ResourceCreated><a:Address>{escape(url)}</a:Address><a:ReferenceParameters>"
         f"<w:ResourceURI>{CMD}</w:ResourceURI><w:SelectorSet>"
         f'<w:Selector Name="ShellId">{shell_id}</w:Selector></w:SelectorSet></a:ReferenceParameters>'
-        f"</x:ResourceCreated><rsp:Shell><rsp:ShellId>{shell_id}</rsp:ShellId>"
+        f"</x:ResourceCreated><rsp:Shell><rsp:ShellId>{shell_id}</rsp:ShellId>{named}"
         f"<rsp:ResourceUri>{CMD}</rsp:ResourceUri><rsp:Owner>{escape(owner)}</rsp:Owner>"
         f"<rsp:ClientIP>{client}</rsp:ClientIP>{echoed}<rsp:IdleTimeOut>PT{idle_s:.3f}S</rsp:IdleTimeOut>"
         "<rsp:InputStreams>stdin</rsp:InputStreams><rsp:OutputStreams>stdout stderr</rsp:OutputStreams>"
         "<rsp:ShellRunTime>P0DT0H0M0S</rsp:ShellRunTime>"
         "<rsp:ShellInactivity>P0DT0H0M0S</rsp:ShellInactivity></rsp:Shell>"
+    )
+
+
+def enumerated(shells: Iterable[tuple[str, str, str]]) -> str:
+    """The body of the answer to ``Enumerate``, optimised: id, name and owner of each shell.
+
+    Not recorded: put together from MS-WSMV and from answers about other resources.
+    """
+    items = (
+        f"<rsp:Shell><rsp:ShellId>{shell_id}</rsp:ShellId>"
+        + (f"<rsp:Name>{escape(name)}</rsp:Name>" if name else "")
+        + f"<rsp:ResourceUri>{CMD}</rsp:ResourceUri><rsp:Owner>{escape(owner)}</rsp:Owner></rsp:Shell>"
+        for shell_id, name, owner in shells
+    )
+    return (
+        f"<n:EnumerateResponse><n:EnumerationContext/><w:Items>{''.join(items)}</w:Items><w:EndOfSequence/>"
+        "</n:EnumerateResponse>"
     )
 
 

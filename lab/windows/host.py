@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from lab.windows import certificates, envelopes
-from lab.windows.envelopes import CMD, CONFIG, SHELL, TRANSFER, NotWsman, Request, SoapFault
+from lab.windows.envelopes import CMD, CONFIG, ENUMERATION, SHELL, TRANSFER, NotWsman, Request, SoapFault
 from lab.windows.faults import Fault, Faults, Trouble
 from lab.windows.logins import Login, Policy
 from lab.windows.powershell import Line, Persona, Shell, UnknownScript
@@ -271,6 +271,9 @@ class _Handler(BaseHTTPRequestHandler):
         if name == "Delete":
             shells.delete(request)
             return f"{TRANSFER}/DeleteResponse", ""
+        if name == "Enumerate" and request.resource == SHELL:
+            shown = ((shell_id, shell.name, shell.owner) for shell_id, shell in shells.listed())
+            return f"{ENUMERATION}/EnumerateResponse", envelopes.enumerated(shown)
         if name == "Get" and request.resource == CONFIG:
             size = f"<cfg:MaxEnvelopeSizekb>{self.host.setup.max_envelope // 1024}</cfg:MaxEnvelopeSizekb>"
             return f"{TRANSFER}/GetResponse", f'<cfg:Config xmlns:cfg="{CONFIG}">{size}</cfg:Config>'

@@ -56,6 +56,7 @@ class OpenShell:
     used_at: float
     idle_timeout_s: float
     """As the client asked, or the host's own."""
+    name: str = ""
     commands: dict[str, Command] = field(default_factory=dict)
 
 
@@ -81,13 +82,20 @@ class Shells:
             shell_id = new_id()
             codepage = int(request.options.get("WINRS_CODEPAGE", "437"))
             idle_s = self.idle_timeout(request)
-            self.open[shell_id] = OpenShell(owner, codepage, time.monotonic(), idle_s)
+            name = find_text(request, "rsp:Shell/rsp:Name")
+            self.open[shell_id] = OpenShell(owner, codepage, time.monotonic(), idle_s, name)
             self.made += 1
             return shell_id
 
     def idle_timeout(self, request: Request) -> float:
         """How long a shell that ``request`` makes may be idle, in seconds."""
         return seconds(find_text(request, "rsp:Shell/rsp:IdleTimeOut"), self.idle_timeout_s)
+
+    def listed(self) -> list[tuple[str, OpenShell]]:
+        """All shells, with their ids, as an administrator sees them."""
+        with self.lock:
+            self._expire()
+            return list(self.open.items())
 
     def start(self, request: Request) -> str:
         """A new command's id."""

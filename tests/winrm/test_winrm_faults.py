@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import socket
 import threading
@@ -46,13 +47,6 @@ CASES: list[tuple[str, Trouble, FailureKind | None]] = [
     *[("Signal", trouble, None) for trouble in (*LOST, *ODD, T.BUSY, T.DROP_ANSWERED)],
     *[("Delete", trouble, None) for trouble in (*LOST, *ODD, T.BUSY, T.DROP_ANSWERED)],
 ]
-LEAKS = {
-    ("Create", T.DROP_UNANSWERED),
-    ("Create", T.CUT_ANSWER),
-    ("Create", T.FLOOD),
-    ("Receive", T.UNAUTHORIZED),
-}
-"""Where nobody can tidy up: the shell's id never came, or the account may not be shown again."""
 
 
 @pytest.mark.parametrize(("action", "trouble", "kind"), CASES, ids=lambda value: str(value))
@@ -71,16 +65,47 @@ def test_faults(rig: Rig, action: str, trouble: Trouble, kind: FailureKind | Non
         failure = failed
     assert (failure.kind if failure else None) == kind, failure
     assert time.monotonic() - started < 12
-    if (action, trouble) in LEAKS:
-        assert all(shell.idle_timeout_s == 180 for shell in host.shells.open.values())
-    else:
-        assert not host.shells.open
+    assert not host.shells.open
     assert host.logins <= 2
     if failure is not None:
         assert "\n" not in str(failure)
         assert str(host.port) in failure.detail
         assert failure.try_next
         assert str(pickle.loads(pickle.dumps(failure.bare()))) == str(failure)
+
+
+ACTIONS = ("Create", "Command", "Send", "Receive", "Signal", "Delete")
+
+
+@pytest.mark.parametrize("trouble", [trouble for trouble in T if trouble is not T.HANG])
+@pytest.mark.parametrize("action", ACTIONS)
+def test_whatever_goes_wrong_no_shell_is_left(rig: Rig, action: str, trouble: Trouble) -> None:
+    """All that the lab can do to a message, to every message; ``HANG`` is below."""
+    host = rig.host(faults=[Fault(action, trouble)])
+    with contextlib.suppress(ConnectionFailed):
+        connection = rig.open(rig.target(host))
+        try:
+            say(connection, seconds=4)
+        finally:
+            connection.close()
+    assert host.faults.seen[action], "the fault was not met"
+    assert not host.shells.open
+    assert host.logins <= 2
+    assert host.rejected == 0
+
+
+def test_another_s_shell_is_left_alone(rig: Rig) -> None:
+    """The one whose id was lost is found by its name; the account's others stay."""
+    host = rig.host(faults=[Fault("Create", T.DROP_UNANSWERED, 2, 2)])
+    other = rig.open(rig.target(host))
+    (theirs,) = host.shells.open
+    with pytest.raises(ConnectionFailed):
+        rig.open(rig.target(host))
+    assert host.shells.made == 2
+    assert list(host.shells.open) == [theirs]
+    assert say(other)[1] == b"ran: Get-Date"
+    other.close()
+    assert not host.shells.open
 
 
 @pytest.mark.parametrize("action", ["Create", "Command", "Send", "Receive"])

@@ -22,6 +22,7 @@ from winrm.exceptions import WinRMOperationTimeoutError, WSManFaultError
 from winrm.protocol import Protocol
 from winrm_rig import PASSWORD, USER, Rig
 
+from collector.connections.winrm_shells import open_shell
 from lab.windows import envelopes
 from lab.windows.envelopes import NO_SUCH_COMMAND, TIMED_OUT
 from lab.windows.powershell import Answer, Shell
@@ -200,6 +201,13 @@ def test_commands_of_real_hosts(name: str, output: bytes | None, errors: bytes |
             assert (out, err) == (output, errors)
         protocol.cleanup_command(shell, command)
         protocol.close_shell(shell, close_session=False)
+
+
+def test_a_shell_by_name_on_a_real_host() -> None:
+    with replayed("pypsrp/test_winrs_extra_opts.yml") as protocol:
+        assert open_shell(protocol, "shell 1") == "CBA3E536-A3A2-4B88-9ED3-4919930E15C2"
+    (asked, *_) = messages("pypsrp/test_winrs_extra_opts.yml")
+    assert "<rsp:Name>shell 1</rsp:Name>" in asked.request, "it was made as we make ours"
 
 
 def test_a_real_host_that_has_nothing_to_tell() -> None:
