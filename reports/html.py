@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -67,14 +67,28 @@ def render_host(
         UsageError: there is no such language.
     """
     page = ""
-    data = dump_json(to_json(diagnosis, provenance, muted))
-    if len(data) > _DATA:
-        data = ""
+    data = _data(diagnosis, provenance, muted)
     for caps in _CAPS:
         page = _render(diagnosis, provenance, caps, lang, index, muted, data)
         if len(page.encode("utf-8", "replace")) <= LIMIT:
             break
     return page
+
+
+def _data(diagnosis: Diagnosis, provenance: Provenance, muted: tuple[Muted, ...]) -> str:
+    """The diagnosis as JSON; nothing where it is too long, and then not made either: it may be gigabytes."""
+    if sum(map(len, _cited(diagnosis))) > _DATA:
+        return ""
+    data = dump_json(to_json(diagnosis, provenance, muted))
+    return data if len(data) <= _DATA else ""
+
+
+def _cited(diagnosis: Diagnosis) -> Iterator[str]:
+    """The texts that a diagnosis repeats of the evidence."""
+    every = [diagnosis.proof, *(one.citations for one in diagnosis.excluded)]
+    for cause in diagnosis.causes:
+        every += [cause.evidence, cause.against, *(symptom.citations for symptom in cause.symptoms)]
+    return (citation.text for citations in every for citation in citations)
 
 
 def _render(
@@ -120,7 +134,7 @@ def _render(
 
 
 def _next_step(diagnosis: Diagnosis, provenance: Provenance, first: RootCause | None) -> Step | None:
-    """The one thing to do now: mend, look, or get in."""
+    """The one thing to do now: fix, look, or get in."""
     if diagnosis.verdict is Verdict.NOT_REACHED and provenance.failure:
         return _advice(provenance.failure)
     if first and first.remedy:
