@@ -119,6 +119,7 @@ _ADVICE = (
         "the account needs a shell that runs commands: check its entry in /etc/passwd, its rc files and "
         "ForceCommand in sshd_config"
     ),
+    say("raise the limit of open files here (ulimit -n), or lower --forks; the host is not to blame"),
     say("the bastion may be out of memory (dmesg says so); lower --forks or --processes and ask again"),
     say("the host may hang or be overloaded; look at its console, or allow more time"),
     say("the host or a proxy between does not offer Negotiate; give another ansible_winrm_transport"),
@@ -154,6 +155,7 @@ _FAILED = (
     say("{where} and we have no algorithm in common: {words}"),
     say("{where} does not speak SSH: {words}"),
     say("{where} opened no channel: {words}"),
+    say("{where} was not asked: this machine has no file descriptor left"),
     say("{host} has no address: {words}"),
     say("jump host {jump} could not connect to {where}"),
     say("jump host {jump} does not forward to {where}"),

@@ -32,13 +32,15 @@ class Count:
         self._quiet = options["quiet"]
         self._verdicts: list[Verdict] = []
         self._muted: list[str] = []
+        self._troubles = 0
         for mute in () if self._quiet else self._mutes.expired:
             click.echo(f"warning: --mute {mute.origin}: ran out on {mute.until}; it counts again", err=True)
 
-    def add(self, diagnosis: Diagnosis) -> None:
-        """One more host."""
+    def add(self, diagnosis: Diagnosis, trouble: str = "") -> None:
+        """One more host; ``trouble``: why its evidence could not be told of, where that is not its fault."""
         from reports.clean import one_line
 
+        self._troubles += bool(trouble)
         self._verdicts.append(self._mutes.counted(diagnosis))
         for cause, mute in self._mutes.of(diagnosis):
             until = f" (until {mute.until})" if mute.until else ""
@@ -59,4 +61,5 @@ class Count:
 
     def code(self) -> Exit:
         """The exit code so far."""
-        return Exit.OK if self._exit_zero else exit_code(self._verdicts, self._fail_on)
+        code = Exit.OK if self._exit_zero else exit_code(self._verdicts, self._fail_on)
+        return code | Exit.ERROR if self._troubles else code

@@ -23,8 +23,8 @@ from analyzers.diagnosis import Diagnosis
 from collector.errors import TriageError
 from collector.sweep.children import deaf_to_signals, signals_held
 
-Told = Callable[[Diagnosis], None]
-"""Called for each host, in a thread of its own."""
+Told = Callable[[Diagnosis, str], None]
+"""Called for each host, in a thread of its own, with what was wrong with its evidence, if anything was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,27 +108,31 @@ class Desk:
 
     def _listen(self) -> None:
         try:
-            while not self._hear(self._pipe.recv()):
-                pass
-        except (EOFError, OSError, pickle.UnpicklingError):
-            self._failure = TriageError(
-                "the process that analyses has died, perhaps for want of memory; the evidence is kept: "
-                "`ssm-triage report` on the run folder tells the causes"
-            )
+            while (word := self._next_word()) != _DONE and self._failure is None:
+                self._hear(word)
+        except Exception as error:  # of whoever is told: the sweep waits for this thread
+            self._failure = error
         self._open.set()
         self._all_told.set()
 
-    def _hear(self, word: object) -> bool:
-        """Whether that was the last."""
-        if isinstance(word, Diagnosis):
-            self._told(word)
+    def _next_word(self) -> object:
+        try:
+            return self._pipe.recv()
+        except (EOFError, OSError, pickle.UnpicklingError):
+            return TriageError(
+                "the process that analyses has died, perhaps for want of memory; the evidence is kept: "
+                "`ssm-triage report` on the run folder tells the causes"
+            )
+
+    def _hear(self, word: object) -> None:
+        if isinstance(word, tuple):
+            self._told(*word)
         elif isinstance(word, Exception):
             self._failure = word
         elif word == _OPEN:
             self._open.set()
         elif word == _TOLD:
             self._all_told.set()
-        return word == _DONE or isinstance(word, Exception)
 
 
 # --- In the process ------------------------------------------------------------------------------------
@@ -146,6 +150,9 @@ def _work(pipe: Connection, brief: Brief) -> None:
             pipe.send(error)
     except EOFError:
         os._exit(1)  # the sweep was killed: whoever resumes it writes the reports
+    except Exception as error:  # a defect of ours must not end in a traceback
+        kind, words = type(error).__name__, " ".join(str(error).split())
+        pipe.send(TriageError(f"ssm-triage itself failed on a report ({kind}: {words}); please report it"))
 
 
 def _report(pipe: Connection, brief: Brief) -> None:
@@ -159,6 +166,6 @@ def _report(pipe: Connection, brief: Brief) -> None:
         while (path := pipe.recv()) is not None:
             host = pipeline.examine_file(Path(path), diagnose)
             reporter.add(pipeline.host_report(host))
-            pipe.send(host.diagnosis)
+            pipe.send((host.diagnosis, host.trouble))
         pipe.send(_TOLD)
         pipe.recv()  # a progress display leaves the terminal before a summary goes there

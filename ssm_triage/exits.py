@@ -16,7 +16,7 @@ class Exit(IntFlag):
     OK = 0
     """Every host was reached, and none is as bad as ``--fail-on`` says."""
     ERROR = 1
-    """The call, the inventory or ssm-triage itself is at fault."""
+    """The call, the inventory or ssm-triage itself is at fault, or evidence is damaged."""
     FINDINGS = 2
     """At least one host is as bad as ``--fail-on`` says."""
     UNREACHED = 4

@@ -45,6 +45,9 @@ def tell(sources: Sequence[Source], options: Mapping[str, Any], usual: Sequence[
         for source in sources:
             host = pipeline.examine(source, diagnose)
             progress.diagnosed(host.diagnosis)
+            if host.trouble:
+                progress.failed(host.trouble)
+            count.add(host.diagnosis, host.trouble)
             yield pipeline.host_report(host, count.muted(host.diagnosis))
 
     with progress:
@@ -62,6 +65,7 @@ def report_diagnoses(paths: Iterable[Path], options: Mapping[str, Any], usual: S
             for told in _told(path):
                 stem = file_name(told.diagnosis.subject.name).removesuffix(SUFFIX)
                 muted = count.muted(told.diagnosis) or told.muted
+                count.add(told.diagnosis)
                 yield HostReport(stem, told.diagnosis, told.provenance, muted)
 
     return _report(hosts(), options, usual, count, (None, None))
@@ -78,7 +82,6 @@ def _report(
     with opened(specs, options, started=started, finished=finished) as reporter:
         for host in hosts:
             reporter.add(host)
-            count.add(host.diagnosis)
     if not options["quiet"]:
         for spec in specs:
             if spec.is_folder:

@@ -17,6 +17,7 @@ from collector.evidence.memory import SCHEMA, MemoryEvidence
 from collector.evidence.store import SUFFIX, file_name
 from collector.target import Target
 from ssm_triage import __version__
+from ssm_triage.damage import Noticing
 
 if TYPE_CHECKING:
     from collector.collect import CollectedHost, CollectOptions
@@ -64,6 +65,8 @@ class Examined:
     source: Source
     evidence: Evidence
     diagnosis: Diagnosis
+    trouble: str = ""
+    """Why nothing could be told of it, where that is no fault of the host."""
 
 
 def collect(
@@ -75,22 +78,24 @@ def collect(
         TriageError: what concerns the whole sweep; what was finished before is kept.
     """
     from collector.collect import record_failure
+    from collector.evidence.read import holds_answers
     from collector.sweep import sweep as run
     from collector.sweep.delivery import IntoFolder, IntoParcel, Parcel, unpack
 
     into: Collect[CollectedHost | Parcel]
     into = IntoParcel(sweep.options, sweep.place) if sweep.is_far else IntoFolder(sweep.options, folder)
     for outcome in run(targets, sweep.settings, into, on_event, stop=sweep.stop, runner=sweep.runner):
-        name, seconds = outcome.target.name, (outcome.finished - outcome.started).total_seconds()
+        name = outcome.target.name
         value, failure = cast("CollectedHost | Parcel | None", outcome.value), outcome.failure
         if value is not None:
             host = unpack(value, sweep.place, folder) if isinstance(value, Parcel) else value
-            yield Collected(name, host.path, seconds, host.failure.kind if host.failure else "")
+            yield Collected(name, host.path, outcome.seconds, host.failure.kind if host.failure else "")
         elif failure is not None:
-            path = record_failure(
-                outcome.target, failure, sweep.options, folder, connection=outcome.connection
-            )
-            yield Collected(name, path, seconds, failure.kind)
+            path = folder / file_name(name)
+            if not holds_answers(path):  # what it said before it broke off, in a run that goes on, is kept
+                how = outcome.connection
+                path = record_failure(outcome.target, failure, sweep.options, folder, connection=how)
+            yield Collected(name, path, outcome.seconds, failure.kind)
 
 
 def diagnoser(signatures: Sequence[Path]) -> Diagnoser:
@@ -123,9 +128,15 @@ def examine(source: Source, diagnose: Diagnoser) -> Examined:
 
     try:
         evidence = signed(open_evidence(source))
-        return Examined(source, evidence, diagnose(evidence))
+        if source.logs is not None:  # torn archives of logs are usual, and the report says what is missing
+            return Examined(source, evidence, diagnose(evidence))
+        noticing = Noticing(evidence)
+        diagnosis = diagnose(noticing)
+        if noticing.damage:  # what the rest of it tells would pass for the whole
+            raise EvidenceError(noticing.damage)
+        return Examined(source, evidence, diagnosis)
     except EvidenceError as error:
-        return _untold(source, say("The evidence cannot be read: {error}", error=error))
+        return _untold(source, say("The evidence cannot be read: {error}", error=error), str(error))
     except TriageError:
         raise
     except Exception as error:  # a defect of ours must not cost a thousand other hosts their verdicts
@@ -136,6 +147,7 @@ def examine(source: Source, diagnose: Diagnoser) -> Examined:
                 kind=type(error).__name__,
                 error=error,
             ),
+            f"{source.path}: ssm-triage itself failed on it ({type(error).__name__}); please report it",
         )
 
 
@@ -173,7 +185,7 @@ def host_report(host: Examined, muted: tuple[Muted, ...] = ()) -> HostReport:
     return HostReport(stem, host.diagnosis, told, muted, packed)
 
 
-def _untold(source: Source, headline: Message) -> Examined:
+def _untold(source: Source, headline: Message, trouble: str) -> Examined:
     subject = Subject(source.path.stem)
     evidence = MemoryEvidence(Manifest(SCHEMA, TOOL, "unreadable", subject))
-    return Examined(source, evidence, Diagnosis(subject, Verdict.UNKNOWN, headline))
+    return Examined(source, evidence, Diagnosis(subject, Verdict.UNKNOWN, headline), trouble)

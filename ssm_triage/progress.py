@@ -55,6 +55,7 @@ class Summary:
     verdicts: dict[str, int]
     """By verdict; empty where nobody analysed."""
     interrupted: bool
+    """By Ctrl-C, or by what made it impossible to go on."""
     exit_code: int
     places: tuple[tuple[str, str], ...] = ()
     """What lies where: ``("report", "run/report/index.html")``."""
@@ -85,6 +86,10 @@ class Progress(Protocol):
         """Something for a human."""
         ...
 
+    def failed(self, line: str) -> None:
+        """Something went wrong that concerns more than one host's answer; told whatever the form."""
+        ...
+
     def done(self, summary: Summary) -> None:
         """The sweep is over; said after the display has gone."""
         ...
@@ -113,6 +118,9 @@ class Silent:
 
     def say(self, line: str) -> None:
         return None
+
+    def failed(self, line: str) -> None:
+        print(f"ssm-triage: {_shown(line)}", file=sys.stderr, flush=True)
 
     def done(self, summary: Summary) -> None:
         return None
@@ -193,6 +201,9 @@ class Events(Silent):
 
     def say(self, line: str) -> None:
         self._tell("note", text=line)
+
+    def failed(self, line: str) -> None:
+        self._tell("error", text=line)
 
     def done(self, summary: Summary) -> None:
         self._tell(
@@ -282,6 +293,9 @@ class Live(Silent):
 
     def say(self, line: str) -> None:
         self._live.console.print(line, markup=False)
+
+    def failed(self, line: str) -> None:
+        self.say(f"ssm-triage: {_shown(line)}")
 
     def done(self, summary: Summary) -> None:
         self.say(f"{_told(summary)} in {time.monotonic() - self._since:.0f} s")

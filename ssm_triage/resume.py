@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from collector.errors import EvidenceError, UsageError
-from ssm_triage.runfolder import RunFolder, write_private
+from collector.errors import UsageError
+from ssm_triage.runfolder import RunFolder, write_whole
 
 SCHEMA = 1
 _OF_THIS_CALL_ONLY = {"resume", "output", "list_hosts", "dry_run", "quiet", "verbose", "progress"}
@@ -26,10 +26,7 @@ def keep_call(folder: RunFolder, options: Mapping[str, Any], tool: str) -> None:
     """
     kept = {name: value for name, value in options.items() if name not in _OF_THIS_CALL_ONLY}
     call = {"schema": SCHEMA, "tool": tool, "folder": str(Path.cwd()), "options": kept}
-    try:
-        write_private(folder.call, json.dumps(call, indent=1, sort_keys=True) + "\n", option="--output")
-    except UsageError as error:
-        raise EvidenceError(str(error)) from None
+    write_whole(folder.call, json.dumps(call, indent=1, sort_keys=True) + "\n")
 
 
 def resumed(run: Path, options: Mapping[str, Any], given: frozenset[str]) -> dict[str, Any]:

@@ -11,10 +11,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from collector.errors import EvidenceError, UsageError
 
+if TYPE_CHECKING:
+    from collector.evidence.model import Manifest
+
 DEFAULT_PARENT = "ssm-triage-runs"
+_LOCK, _PART = ".lock", ".part"
 _NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 """What file systems say that know no locks."""
 
@@ -57,9 +62,17 @@ class RunFolder:
         """
         where = path or Path(DEFAULT_PARENT) / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         folder = cls(_unique(where) if path is None else where)
-        new_folder(folder.path)
+        if not folder._is_still_born():
+            new_folder(folder.path)
         new_folder(folder.evidence)
         return folder
+
+    def _is_still_born(self) -> bool:
+        """A run that was killed before it had written down how it was called: no host had been asked."""
+        with suppress(OSError):
+            names = {entry.name for entry in self.path.iterdir()}
+            return bool(names) and names <= {_LOCK, self.evidence.name, self.call.name + _PART}
+        return False
 
     @classmethod
     def reopen(cls, path: Path) -> RunFolder:
@@ -81,7 +94,7 @@ class RunFolder:
             UsageError: somebody does.
         """
         try:
-            descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be written to: {error.strerror}") from None
         try:
@@ -93,27 +106,36 @@ class RunFolder:
     def kept(self) -> dict[str, Path]:
         """Evidence that is there already and need not be collected again, by host.
 
-        What is damaged is not, nor is a host that gave no answer at all.
+        What is damaged, in whatever byte, is not; nor is a host that gave no answer, or broke off in it.
         """
-        found = {}
-        for path in sorted(self.evidence.glob("*.zip")):
-            name = _host_of(path)
-            if name is not None:
-                found[name] = path
-        return found
+        whole = {path: whole_manifest(path) for path in sorted(self.evidence.glob("*.zip"))}
+        return {
+            manifest.subject.name: path
+            for path, manifest in whole.items()
+            if manifest is not None and manifest.failure is None
+        }
 
     def clear_unfinished(self) -> None:
         """Take away what a killed run was in the middle of."""
-        for path in (*self.evidence.glob("*.part"), *self.report.rglob(".writing-*")):
+        for path in (
+            *self.path.glob("*.part"),
+            *self.evidence.glob("*.part"),
+            *self.report.rglob(".writing-*"),
+        ):
             with suppress(OSError):  # somebody looked after it already
                 path.unlink()
 
     def write_retry(self, names: list[str]) -> None:
-        """Keep who was not reached; no file where everybody was."""
+        """Keep who was not reached, or broke off; no file where nobody did.
+
+        Raises:
+            EvidenceError: it cannot be written.
+        """
         if names:
-            _write_private(self.retry, "".join(f"{name}\n" for name in sorted(names)))
+            write_whole(self.retry, "".join(f"{pattern_of(name)}\n" for name in sorted(names)))
         else:
-            self.retry.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that cannot be written to has been told of before
+                self.retry.unlink(missing_ok=True)
 
 
 def _lock(descriptor: int, path: Path) -> None:
@@ -133,21 +155,23 @@ def _lock(descriptor: int, path: Path) -> None:
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
 
-def _host_of(path: Path) -> str | None:
-    """Whose evidence it is; ``None``: nobody's that need not be asked again."""
-    from collector.evidence.manifest import from_json
-    from collector.evidence.read import MAX_MANIFEST
-    from collector.evidence.store import MANIFEST
-    from collector.evidence.trees import ZipTree
+def whole_manifest(path: Path) -> Manifest | None:
+    """What an evidence file says of itself, once every byte of it has been read; ``None``: it is damaged."""
+    from collector.evidence.read import Source, open_evidence, verify
 
     try:
-        with ZipTree(path).open(MANIFEST) as stream:
-            manifest = from_json(stream.read(MAX_MANIFEST), str(path))
+        evidence = open_evidence(Source(path))
+        verify(evidence)
     except EvidenceError:
         return None
-    if manifest.failure is not None and not manifest.probes:
-        return None
-    return manifest.subject.name
+    return evidence.manifest
+
+
+def pattern_of(name: str) -> str:
+    """A line of a file for ``-l @FILE`` that means this host alone, whatever its name is made of."""
+    if name.isprintable() and name == name.strip() and name[:1] not in {"&", "!", "#", "@"}:
+        return name
+    return "~^" + "".join(f"\\U{ord(letter):08x}" for letter in name) + r"\Z"
 
 
 def new_folder(path: Path) -> None:
@@ -166,6 +190,28 @@ def new_folder(path: Path) -> None:
         raise UsageError(
             f"{path}: cannot make the folder: {error.strerror}; name another with --output"
         ) from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file of a run folder: it stands there whole, on the disk, or not at all.
+
+    Raises:
+        EvidenceError: it cannot be written.
+    """
+    part = path.with_name(path.name + _PART)
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise EvidenceError(
+            f"{path}: cannot be written: {error.strerror}; free some space or choose another output folder"
+        ) from None
 
 
 def write_key_map(path: Path, used: Mapping[str, Mapping[str, str]]) -> None:

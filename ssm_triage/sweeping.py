@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import threading
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analyzers.diagnosis import Diagnosis, Verdict
-from collector.errors import UsageError
+from analyzers.diagnosis import Diagnosis
+from collector.errors import EvidenceError, TriageError, UsageError
 from collector.target import Target
 from ssm_triage import pipeline
 from ssm_triage.counting import Count
@@ -75,6 +76,10 @@ def _run_folder(options: Mapping[str, Any]) -> Iterator[RunFolder]:
 class _Collection:
     """One sweep that leaves evidence: all that is known of a host is whether it was reached."""
 
+    _verb = "collect"
+    _tells = False
+    """Whether a host's cause is told."""
+
     def __init__(self, targets: Sequence[Target], folder: RunFolder, options: Mapping[str, Any]) -> None:
         """Looks at what can be wrong with the options before any host is asked."""
         self._folder = folder
@@ -84,16 +89,32 @@ class _Collection:
         self._hosts = len(self._kept) + len(self._targets)
         self._collected = len(self._kept)
         self._unreached: list[str] = []
+        """Who gave no answer, or broke off in it."""
+        self._verdicts: Counter[str] = Counter()
         self._sweep = _settings(options, len(self._targets))
 
     def make(self) -> int:
         """Ask every host that was not asked before; returns the exit code."""
-        progress = self._progress(verdicts=False)
-        with progress, self._interrupts(progress) as interrupts:
-            for host in self._collect(progress):
-                if host.failure:
-                    self._unreached.append(host.name)
-        return self._end(progress, Exit.UNREACHED if self._unreached else Exit.OK, interrupts)
+        progress = self._progress(verdicts=self._tells)
+        with self._interrupts(progress) as interrupts:
+            try:
+                self._sweep_all(progress)
+                failed = False
+            except TriageError as error:
+                if not self._collected:
+                    raise  # it was wrong from the beginning, and there is nothing else to tell
+                progress.failed(str(error))
+                failed = True
+        return self._end(progress, interrupts, failed=failed)
+
+    def _sweep_all(self, progress: Progress) -> None:
+        """Until every host is done, or the sweep has been stopped."""
+        with progress:
+            for _ in self._collect(progress):
+                pass
+
+    def _code(self) -> int:
+        return Exit.UNREACHED if self._unreached else Exit.OK
 
     def _progress(self, *, verdicts: bool) -> Progress:
         options = self._options
@@ -114,8 +135,12 @@ class _Collection:
             with Interrupts(self._sweep.stop, progress.say) as interrupts:
                 yield interrupts
         except KeyboardInterrupt:
-            progress.say(f"resume:   ssm-triage run --resume {self._folder.path}")
+            progress.say(f"resume:   {self._resume}")
             raise
+
+    @property
+    def _resume(self) -> str:
+        return f"ssm-triage {self._verb} --resume {shlex.quote(str(self._folder.path))}"
 
     def _collect(self, progress: Progress) -> Iterator[Collected]:
         """Every host's evidence: first what is there already, then what comes, as it comes."""
@@ -127,34 +152,34 @@ class _Collection:
             told = partial(_tell, progress)
             for host in pipeline.collect(self._targets, self._folder.evidence, self._sweep, told):
                 self._collected += 1
+                if host.failure:
+                    self._unreached.append(host.name)
                 progress.collected(host)
                 yield host
 
-    def _end(
-        self,
-        progress: Progress,
-        code: int,
-        interrupts: Interrupts,
-        verdicts: Mapping[str, int] | None = None,
-    ) -> int:
+    def _end(self, progress: Progress, interrupts: Interrupts, *, failed: bool) -> int:
         """Write down who was not reached, and say how it ended and what lies where."""
-        self._folder.write_retry(self._unreached)
-        code = INTERRUPTED if interrupts.asked else code
+        code = Exit.ERROR if failed else INTERRUPTED if interrupts.asked else self._code()
+        try:
+            self._folder.write_retry(self._unreached)
+        except EvidenceError as error:
+            progress.failed(str(error))
+            code = Exit.ERROR
         places = [("evidence", str(self._folder.evidence))]
         index = self._folder.report / "index.html"
-        if verdicts is not None and index.exists():
+        if self._tells and index.exists():
             places.append(("report", str(index)))
-        if self._unreached:
+        if self._unreached and self._folder.retry.exists():
             places.append(("retry", f"-l @{self._folder.retry}"))
-        if interrupts.asked:
-            places.append(("resume", f"ssm-triage run --resume {self._folder.path}"))
+        if failed or interrupts.asked:
+            places.append(("resume", self._resume))
         progress.done(
             Summary(
                 hosts=self._hosts,
                 collected=self._collected,
                 not_reached=len(self._unreached),
-                verdicts=dict(verdicts or {}),
-                interrupted=interrupts.asked,
+                verdicts=dict(self._verdicts),
+                interrupted=failed or interrupts.asked,
                 exit_code=code,
                 places=tuple(places),
             )
@@ -165,37 +190,49 @@ class _Collection:
 class _Run(_Collection):
     """One sweep that tells the cause of each host, and reports it."""
 
+    _verb = "run"
+    _tells = True
+
     def __init__(self, targets: Sequence[Target], folder: RunFolder, options: Mapping[str, Any]) -> None:
         specs_of(options)
         self._count = Count(options)
         super().__init__(targets, folder, options)
-        self._verdicts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def make(self) -> int:
-        """See ``_Collection.make``."""
-        progress = self._progress(verdicts=True)
+    def _sweep_all(self, progress: Progress) -> None:
+        """As for a collection; what is there is reported even where the sweep cannot go on."""
         usual = (f"html:{self._folder.report}", f"json:{self._folder.diagnosis}", "terminal")
         brief = Brief(_for_reports(self._options), usual, datetime.now(UTC))
         with Desk(brief, partial(self._told, progress)) as desk:
             if self._options["signatures"]:
                 desk.wait_until_open()
-            with progress, self._interrupts(progress) as interrupts:
-                for host in self._collect(progress):
-                    desk.add(host.path)
-                desk.wait_until_told()
-            desk.finish()
+            failure: TriageError | None = None
+            with progress:
+                try:
+                    for host in self._collect(progress):
+                        desk.add(host.path)
+                except TriageError as error:
+                    failure = error
+                with suppress(TriageError) if failure else nullcontext():
+                    desk.wait_until_told()
+            with suppress(TriageError) if failure else nullcontext():
+                desk.finish()
+            if failure is not None:
+                raise failure
         self._count.say_muted()
-        return self._end(progress, self._count.code(), interrupts, self._verdicts)
 
-    def _told(self, progress: Progress, diagnosis: Diagnosis) -> None:
+    def _code(self) -> int:
+        code = self._count.code()
+        return code if self._options["exit_zero"] or not self._unreached else code | Exit.UNREACHED
+
+    def _told(self, progress: Progress, diagnosis: Diagnosis, trouble: str) -> None:
         """A host's cause is known; called in the desk's thread."""
         with self._lock:
-            self._count.add(diagnosis)
+            self._count.add(diagnosis, trouble)
             self._verdicts[diagnosis.verdict.value] += 1
-            if diagnosis.verdict is Verdict.NOT_REACHED:
-                self._unreached.append(diagnosis.subject.name)
         progress.diagnosed(diagnosis)
+        if trouble:
+            progress.failed(trouble)
 
 
 def _for_reports(options: Mapping[str, Any]) -> dict[str, Any]:

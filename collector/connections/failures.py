@@ -32,6 +32,12 @@ def not_connected(where: str, error: OSError | None, seconds: float | None = Non
         return ConnectionFailed(
             FailureKind.TIMEOUT, f"{where} did not answer the connection attempt{after}", _CHECK_NETWORK
         )
+    if number in {errno.EMFILE, errno.ENFILE}:
+        return ConnectionFailed(
+            FailureKind.QUOTA,
+            f"{where} was not asked: this machine has no file descriptor left",
+            "raise the limit of open files here (ulimit -n), or lower --forks; the host is not to blame",
+        )
     words = error.strerror if error is not None and error.strerror else str(error)
     return ConnectionFailed(FailureKind.UNREACHABLE, f"{where} cannot be reached: {words}", _CHECK_NETWORK)
 

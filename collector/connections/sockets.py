@@ -119,7 +119,11 @@ def connect(host: str, port: int, seconds: float) -> socket.socket:
     """
     last: OSError | None = None
     for family, address in resolve(host, port):
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            last = error
+            continue
         sock.settimeout(seconds)
         try:
             sock.connect(address)

@@ -14,7 +14,7 @@ from collector.evidence.log_folder import HostLogs, SingleLog, hosts_in, open_ho
 from collector.evidence.manifest import from_json
 from collector.evidence.memory import not_asked
 from collector.evidence.model import Clock, Evidence, LogFile, LogPart, Manifest, ProbeResult
-from collector.evidence.store import MANIFEST
+from collector.evidence.store import MANIFEST, SUFFIX
 from collector.evidence.trees import (
     Tree,
     ZipTree,
@@ -122,6 +122,15 @@ def verify(evidence: Evidence) -> None:
                     pass
 
 
+def holds_answers(path: Path) -> bool:
+    """Whether there is an evidence file with anything in it that a host has said."""
+    try:
+        manifest = open_evidence(Source(path)).manifest
+    except EvidenceError:
+        return False
+    return bool(manifest.logs) or any(probe.output for probe in manifest.probes)
+
+
 def _sources(path: Path) -> Iterator[Source]:
     with reading(path):
         is_file = path.is_file()
@@ -136,6 +145,7 @@ def _sources(path: Path) -> Iterator[Source]:
         if looks_like_archive(entry.name):
             yield from _archive_within(path / entry.name)
     yield from (Source(path, logs) for logs in hosts_in(tree))
+    yield from (Source(folder) for folder in sorted(path.glob(f"evidence/*{SUFFIX}")) if folder.is_dir())
 
 
 def _archive_within(path: Path) -> Iterator[Source]:

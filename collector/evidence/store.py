@@ -137,10 +137,11 @@ class EvidenceWriter:
             log = replace(log, parts=(*log.parts, part), sha256=part.sha256 if alone else "")
         self.logs[-1] = log
 
-    def finish(self, manifest: Manifest) -> Path:
+    def finish(self, manifest: Manifest, *, lasts: bool = True) -> Path:
         """Write the manifest, with the probes and logs that came, and give the file its name.
 
-        A part of a log that is still open is closed as ``truncated``.
+        A part of a log that is still open is closed as ``truncated``.  Without ``lasts`` nobody waits for
+        the disk: after a loss of power the file may be damaged.
         """
         if self._log is not None:
             self.log_end(Status.TRUNCATED, "the connection ended within this file", deflate_whole=False)
@@ -149,11 +150,13 @@ class EvidenceWriter:
             self._zip.add(MANIFEST, to_json(whole))
             self._zip.close()
             self._file.flush()
-            os.fsync(self._file.fileno())
+            if lasts:
+                os.fsync(self._file.fileno())
             self._file.close()
             self._part_path.replace(self.path)
             self._finished = True
-            _sync_folder(self.path.parent)
+            if lasts:
+                _sync_folder(self.path.parent)
         return self.path
 
     def abort(self) -> None:
@@ -196,7 +199,7 @@ class EvidenceWriter:
                 self.abort()
             raise EvidenceError(
                 f"{self.path}: evidence cannot be written: {error.strerror or error};"
-                " free some space or choose another output folder, then collect this host again"
+                " free some space or choose another output folder"
             ) from None
 
 

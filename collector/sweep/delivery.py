@@ -74,7 +74,7 @@ def unpack(parcel: Parcel, place: str, folder: Path) -> CollectedHost:
     except OSError as error:
         raise EvidenceError(
             f"{path}: evidence cannot be written: {error.strerror or error}; "
-            "free some space, then go on with --resume"
+            "free some space or choose another output folder"
         ) from None
     finally:
         with suppress(OSError):

@@ -107,7 +107,7 @@ def work_on(
     Raises:
         TriageError: what concerns more than this host.
     """
-    target, started = job.target, datetime.now(UTC)
+    target, started, begun = job.target, datetime.now(UTC), time.monotonic()
     connection: Connection | None = None
     value: T | None = None
     failure: ConnectionFailed | None = None
@@ -126,7 +126,7 @@ def work_on(
         facts = connection.facts if connection is not None else None
         if connection is not None:
             connection.close()
-    return Outcome(target, started, datetime.now(UTC), value, failure, facts)
+    return Outcome(target, started, datetime.now(UTC), value, failure, time.monotonic() - begun, facts)
 
 
 def is_refused(outcome: Outcome[T]) -> bool:

@@ -49,6 +49,8 @@ class Outcome(Generic[T]):
     finished: datetime
     value: T | None = None
     failure: ConnectionFailed | None = None
+    seconds: float = 0.0
+    """What it took, by a clock that nobody sets."""
     connection: ConnectionFacts | None = None
     """How the host was reached, if it was, even where the collection failed later."""
 

@@ -20,6 +20,7 @@ from collector.connections.connector import Endpoint, Way
 from collector.connections.dialer import Dialer
 from collector.errors import ConnectionFailed, TriageError
 from collector.sweep.connectors import Connectors
+from collector.sweep.descriptors import room_to_dial
 from collector.sweep.host import Job, defect, failed, is_refusal, is_refused, reach, work_on
 from collector.sweep.model import Collect, Event, Outcome, Stage, SweepSettings
 from collector.sweep.pace import Pacer, Place, back_off
@@ -62,7 +63,7 @@ class _Crew(Generic[T]):
         self._collect = collect
         self._stop = stop
         self._connectors = Connectors(settings)
-        self._dialer = Dialer()
+        self._dialer = Dialer(room_to_dial(settings.forks))
         self._pacer = Pacer()
         self._planners = _Hands("planner", min(_PLANNERS, len(targets)))
         self._ready: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()

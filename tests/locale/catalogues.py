@@ -102,8 +102,8 @@ def _faults(message: Message) -> Iterator[str]:
 _CODE = re.compile("`([^`]+)`")
 
 
-def _several(text: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else tuple(text)
+def _several(text: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text or ())
 
 
 def _gaps(text: str) -> Iterator[str]:

@@ -181,6 +181,7 @@ def _start(folder: Path, lines: tuple[str, ...], host_keys: tuple[str, ...], key
                     f"Port {port}",
                     *(f"HostKey {keys[name]}" for name in host_keys),
                     f"AuthorizedKeysFile {authorized}",
+                    f"SetEnv HOME={folder}",  # whose rc files no login of a test runs
                     "PidFile none",
                     "StrictModes no",
                     "UsePAM no",
