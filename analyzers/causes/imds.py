@@ -14,6 +14,7 @@ from analyzers.facts.firewall import Fate, Judgement
 from analyzers.facts.imds import Imds, ImdsState
 from analyzers.facts.routes import Lookup, RouteAnswer, RouteOutcome
 from analyzers.facts.routing import IMDS
+from analyzers.logs.model import Leg
 from analyzers.text import Value, say
 
 UNANSWERED = frozenset((
@@ -124,6 +125,38 @@ def another_way(case: Case) -> Iterator[Told]:
     if ours is not None and others and ours.gateway not in others:
         values = {"wrong_gateway": str(ours.gateway)}
         yield Finding("imds-wrong-route", LIKELY, lines(ours.at, imds.at), values=values)
+
+
+@rule("imds-no-route", "routing", "firewall")
+def unasked(case: Case) -> Iterator[Told]:
+    """IMDS itself was not tried; where the agent misses it, what lies on the way there is telling."""
+    if not _missed(case):
+        return
+    outcome, answer, lookup = way(case)
+    judgement, route = judged(case), lookup.route if lookup else None
+    at = lines(answer.at if answer else None, route.at if route else None)
+    own = route is not None and not (route.is_default and route.table == "main")
+    if outcome in _REFUSING:
+        values = {"bad_route": spelled(route)} if route is not None and route.kind.rejects else {}
+        yield Finding("imds-no-route", LIKELY, at, values=values)
+    elif judgement is not None and judgement.blocks:
+        yield Finding("imds-blocked-on-host", LIKELY, lines(judgement.at))
+    elif judgement is not None and judgement.fate is Fate.REDIRECT:
+        target = {"redirect_to": judgement.target or say("another port")}
+        yield Finding("imds-redirected", LIKELY, lines(judgement.at), values=target)
+    elif own and case.routing is not None:
+        gateway = (answer.gateway if answer else None) or (route.gateway if route else None)
+        if gateway is not None and gateway != case.routing.expected_gateway:
+            astray = {"wrong_gateway": str(gateway), "bad_route": spelled(route) if route else None}
+            yield Finding("imds-wrong-route", LIKELY, at, values={k: v for k, v in astray.items() if v})
+
+
+def _missed(case: Case) -> bool:
+    """Whether the agent needs IMDS and seems not to have it, and nobody asked."""
+    if case.imds is not None or not needed(case) or case.connected:
+        return False
+    nameless = any(case.logs.now("start.no-identity", "start.failed", "imds."))
+    return nameless or any(case.failures(Leg.IMDS)) or not case.logs.has_entries
 
 
 def way_is_clear(case: Case) -> bool:

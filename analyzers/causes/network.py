@@ -23,7 +23,7 @@ from analyzers.facts.endpoints import Endpoint, EndpointState
 from analyzers.facts.firewall import Fate, Judgement
 from analyzers.facts.routes import RouteOutcome
 from analyzers.logs.model import Leg
-from analyzers.text import Value, say
+from analyzers.text import Message, Value, say
 
 NO_CONNECTION = frozenset(
     (EndpointState.TIMEOUT, EndpointState.REFUSED, EndpointState.NO_ROUTE, EndpointState.DENIED)
@@ -128,12 +128,16 @@ def blocked(case: Case) -> Iterator[Told]:
     if scope is None:
         yield Finding("endpoint-blocked-on-host", CERTAIN, cited, values=values)
         return
-    sentence = say(
+    sentence = _one_is_stopped(endpoint.host, rule_text)
+    yield Finding("endpoint-unreachable", CERTAIN, cited, scope, sentence, values, owner=Owner.HOST)
+
+
+def _one_is_stopped(host: str, rule_text: str) -> Message:
+    return say(
         "A firewall rule on the host itself stops {host} ({rule}); the other endpoints are let through.",
-        host=endpoint.host,
+        host=host,
         rule=rule_text,
     )
-    yield Finding("endpoint-unreachable", CERTAIN, cited, scope, sentence, values, owner=Owner.HOST)
 
 
 @rule("vpc-endpoint-missing", "endpoints")
@@ -244,6 +248,47 @@ def looked_at(case: Case, service: str) -> bool:
     """Whether the host itself tried the endpoint; then its own attempt has the word."""
     endpoint = case.endpoint(service)
     return endpoint is not None and endpoint.state not in (EndpointState.UNKNOWN, EndpointState.CONNECTED)
+
+
+@rule("endpoint-unreachable", "logs")
+def by_its_address(case: Case) -> Iterator[Told]:
+    """No endpoint was tried: the address in the agent's message, against what the host has."""
+    if case.proxied:
+        return
+    for sighting in case.failures(Leg.ENDPOINT):
+        address = as_address(sighting.capture("address"))
+        if address is None or looked_at(case, sighting.target) or sighting.target not in SERVICES:
+            continue
+        host, scope = sighting.capture("host") or "", _alone(case, sighting.target)
+        values: dict[str, Value] = {"host": host, "address": str(address), "service": sighting.target}
+        hosts, firewall, routing = (
+            case.facts.hosts_file.or_none(),
+            case.facts.firewall.or_none(),
+            case.routing,
+        )
+        entry = next((e for e in hosts.overrides(host) if e.address == address), None) if hosts else None
+        judgement = firewall.judge(address, 443) if firewall is not None and firewall.seen else None
+        own = case.facts.addresses.or_none()
+        gateway = routing is not None and any(address in r.gateways for r in routing.default_routes())
+        shown = share(sighting)
+        if entry is not None:
+            pinned = {**values, "dns_address": say("something else, or nothing")}
+            yield Finding("hosts-file-override", LIKELY, (*lines(entry.at), shown), scope, values=pinned)
+        elif gateway or (own is not None and own.owner(address) is not None):
+            yield Finding("dns-wrong-address", LIKELY, (shown,), scope, values=values)
+        elif judgement is not None and judgement.blocks:
+            text = judgement.at.text.strip() if judgement.at else judgement.chain
+            cited, told = (*lines(judgement.at), shown), {**values, "rule": text}
+            if scope is None:
+                yield Finding("endpoint-blocked-on-host", LIKELY, cited, values=told)
+            else:
+                sentence = _one_is_stopped(host, text)
+                yield Finding("endpoint-unreachable", LIKELY, cited, scope, sentence, told, owner=Owner.HOST)
+
+
+def _alone(case: Case, service: str) -> str | None:
+    """The service, where the log shows that others work."""
+    return service if proven(case) - {service} else None
 
 
 def answers_otherwise(case: Case, service: str) -> bool:

@@ -96,12 +96,15 @@ def service(**fields: str) -> dict[str, str]:
 STOPPED = service(ActiveState="inactive", SubState="dead")
 DISABLED = service(ActiveState="inactive", SubState="dead", UnitFileState="disabled")
 
+UNTRIED = dict.fromkeys((f"endpoint-{service}" for service in book.ADDRESSES), "")
+
 # Rule: (a host on which it tells of this slug, a host on which it does not).
 TRIED: dict[str, tuple[str, Host, Host]] = {
     # imds
     "imds.no_route": ("imds-no-route", Host(NO_ROUTE), Host(STALE)),
     "imds.wrong_route": ("imds-wrong-route", Host(STALE), Host({"imds": book.dead_imds("timeout")})),
     "imds.another_way": ("imds-wrong-route", Host({**STALE, "routes": "", "route-get": STALE["route-get"] + "# 10.77.100.11 ssm\n10.77.100.11 via 10.77.1.1 dev eth0 src 10.77.1.25 uid 0\n"}), Host({**STALE, "routes": ""})),
+    "imds.unasked": ("imds-no-route", Host({**NO_ROUTE, "imds": ""}, book.no_imds("context deadline exceeded")), Host({**NO_ROUTE, "imds": ""}, book.START + book.ONLINE)),
     "imds.blocked": ("imds-blocked-on-host", Host({"imds": book.dead_imds("refused"), "iptables": REJECT_IMDS}), Host({"iptables": REJECT_IMDS})),
     "imds.redirected": ("imds-redirected", Host({"imds": book.dead_imds("refused"), "iptables": DNAT}), Host({"imds": book.dead_imds("refused"), "iptables": REJECT_IMDS})),
     "imds.no_response": ("imds-no-response", Host({"imds": book.dead_imds("no-answer")}), Host()),
@@ -180,6 +183,7 @@ TRIED: dict[str, tuple[str, Host, Host]] = {
     "config.strange_names": ("config-override", Host({}, book.request_failed("dial tcp: lookup ssm.us-esat-1.amazonaws.com on 10.77.0.2:53: no such host", "ssm.us-esat-1.amazonaws.com")), Host({}, book.request_failed("dial tcp: lookup ssm.us-east-1.amazonaws.com on 10.77.0.2:53: no such host"))),
     "config.other_endpoint": ("config-override", Host({"agent-config": '{"Ssm": {"Endpoint": "vpce-0dead.ssm.us-east-1.vpce.amazonaws.com"}}\n', "endpoint-ssm": book.endpoint("ssm", "[dns 10.77.0.2]\nrcode=NXDOMAIN\n", address="", host="vpce-0dead.ssm.us-east-1.vpce.amazonaws.com")}), Host({"agent-config": '{"Ssm": {"Endpoint": "vpce-0live.ssm.us-east-1.vpce.amazonaws.com"}}\n', "endpoint-ssm": book.endpoint("ssm", host="vpce-0live.ssm.us-east-1.vpce.amazonaws.com")})),
     "config.other_identity": ("config-override", Host({"agent-config": '{"Identity": {"ConsumptionOrder": ["OnPrem"]}}\n'}), Host({"agent-config": '{"Identity": {"ConsumptionOrder": ["OnPrem", "EC2"]}}\n'})),
+    "network.by_its_address": ("hosts-file-override", Host({**UNTRIED, "hosts-file": "10.77.100.11 ssm.us-east-1.amazonaws.com\n"}, book.request_failed("dial tcp 10.77.100.11:443: i/o timeout")), Host({**UNTRIED, "hosts-file": "10.77.100.12 ssm.us-east-1.amazonaws.com\n"}, book.request_failed("dial tcp 10.77.100.11:443: i/o timeout"))),
     # service, log
     "service.throttled": ("throttling", Host({}, book.registrar("ThrottlingException: Rate exceeded")), Host({}, book.START + book.ONLINE)),
     "logged.supported": ("tls-trust", Host({}, book.request_failed("x509: certificate signed by unknown authority"), bare=True), Host({}, book.START + book.ONLINE, bare=True)),
