@@ -20,6 +20,7 @@ _IF_OPER_UP = 1
 
 SERVICES = {
     "169.254.169.254": "imds",
+    "fd00:ec2::254": "imds",
     "169.254.169.253": "amazon-dns",
     "169.254.169.250": "activation",
     "169.254.169.251": "activation",
