@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import accumulate, compress, pairwise
@@ -125,18 +125,6 @@ _Told = tuple[int, Meaning, int]
 """The number of an entry in its chunk, what it means, and for how many it stands."""
 
 
-class _Verdicts(dict[bytes, _Verdict]):
-    """What masked entries mean. One that was never met is judged when it is first asked for."""
-
-    def __init__(self, judge: Callable[[bytes], _Verdict]) -> None:
-        super().__init__()
-        self._judge = judge
-
-    def __missing__(self, piece: bytes) -> _Verdict:
-        verdict = self[piece] = self._judge(piece)
-        return verdict
-
-
 class _TornLine(Exception):
     """A masked entry has a second one in the middle of a line: no error, but the text must be mended."""
 
@@ -165,7 +153,8 @@ class Scanner:
     def __init__(self, signatures: Signatures) -> None:
         self._signatures = signatures
         self._numbers = tuple(number.encode() for number in signatures.numbers)
-        self._known = _Verdicts(self._judge)
+        self._known: dict[bytes, _Verdict] = {}
+        """What masked entries mean."""
         self._by_shape: dict[bytes, _Verdict] = signatures.learnt
         self._minutes: dict[bytes, float] = {}
         self._told: dict[Meaning | str, Meaning] = {}
@@ -197,11 +186,12 @@ class Scanner:
         cut = _Cut(text)
         torn: Sequence[int] = ()
         try:
-            verdicts = list(map(self._known.__getitem__, cut.pieces))
+            self._meet(cut.pieces)
         except _TornLine:
             text, torn = _mend(text)
             cut = _Cut(text)
-            verdicts = list(map(self._known.__getitem__, cut.pieces))
+            self._meet(cut.pieces)
+        verdicts = list(map(self._known.__getitem__, cut.pieces))
         if cut.pieces[0]:
             begin, _, end = cut.place(0)
             verdicts[0] = self._classify(text[begin:end])
@@ -209,12 +199,21 @@ class Scanner:
 
     # -- what a masked entry means -------------------------------------------------------------------------
 
-    def _judge(self, piece: bytes) -> _Verdict:
-        if _STAMP in piece and _TORN.search(piece):
+    def _meet(self, pieces: list[bytes]) -> None:
+        """Judge those that were never met before, all at once: most differ only in their ids."""
+        new = set(pieces).difference(self._known)
+        text = b"\n".join(new)
+        if _STAMP in text and any(map(_TORN.search, new)):
             raise _TornLine
+        shapes, at = _without_ids(text), 0
+        for piece in new:
+            end = at + len(piece)
+            self._known[piece] = self._judge(piece, shapes[at:end])
+            at = end + 1
+
+    def _judge(self, piece: bytes, shape: bytes) -> _Verdict:
         if len(piece) > MAX_ENTRY - len(_STAMP):
             return _ByDigits(())  # is cut before it is read, so its digits have no fixed places
-        shape = _without_ids(piece)
         try:
             return self._by_shape[shape]
         except KeyError:
@@ -347,19 +346,20 @@ def _newest(meanings: Iterable[Meaning], quiet: dict[Meaning, list[int]]) -> Ite
         yield since[-1], meaning, len(since)
 
 
-def _without_ids(piece: bytes) -> bytes:
-    """A masked entry with every digit of its long ids as ``0``, the hexadecimal ones too.
+def _without_ids(text: bytes) -> bytes:
+    """Masked entries with every digit of their long ids as ``0``, the hexadecimal ones too.
 
     No signature may look into an id (:mod:`analyzers.logs.patterns` refuses it)."""
-    hexed = piece.translate(_HEX_MASK)
+    hexed = text.translate(_HEX_MASK)
+    masked = bytearray(text)
     at = hexed.find(_ID_BEGINS)
     while at >= 0:
         long_id = _ID.match(hexed, at)
         behind = long_id.end() if long_id else at + 1
         if long_id:
-            piece = piece[:at] + hexed[at:behind] + piece[behind:]
+            masked[at:behind] = hexed[at:behind]
         at = hexed.find(_ID_BEGINS, behind)
-    return piece
+    return bytes(masked)
 
 
 def _epoch(minute: bytes) -> float | None:

@@ -156,6 +156,11 @@ def test_what_a_signature_matches_has_one_of_its_literals(signature: Signature) 
     assert all(any(literal in match for literal in signature.literals or ("",)) for match in matches)
 
 
+def test_no_signature_asks_for_a_bare_number() -> None:
+    """Every entry with a number would have to be read by itself: words beside it make it rare."""
+    assert not [number for number in SIGNATURES.numbers if number.isdigit()]
+
+
 GOOD = """\
 family: own
 signatures:
