@@ -34,7 +34,9 @@ class Trouble(StrEnum):
     HANG = "hang"
     """No answer, ever."""
     UNAUTHORIZED = "unauthorized"
-    """HTTP 401 in the middle of things."""
+    """HTTP 401 in the middle of things, that asks for nothing."""
+    LOGGED_OUT = "logged-out"
+    """The login does not count any more: HTTP 401, and the host asks for another."""
     FLOOD = "flood"
     """An answer without an end."""
 

@@ -235,6 +235,10 @@ class _Handler(BaseHTTPRequestHandler):
         if trouble in _STATUSES:
             self._reply(_STATUSES[trouble])
             return
+        if trouble is Trouble.LOGGED_OUT:
+            self.login = Login(self.host.policy, is_tls=self.is_tls)
+            self._reply(401, headers=[("WWW-Authenticate", kind) for kind in self.login.offers()])
+            return
         status, answer = 200, b"@@ not XML" if trouble is Trouble.GARBAGE else b"<nothing/>"
         if trouble not in (Trouble.GARBAGE, Trouble.STRANGE):
             status, answer = self._answer(request, _FAULTS.get(trouble) if trouble else None)

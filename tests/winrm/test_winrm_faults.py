@@ -7,6 +7,7 @@ import pickle
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from winrm_rig import HTTP, PASSWORD, USER, Rig, say
@@ -18,6 +19,7 @@ from collector.secrets import Literal
 from collector.sweep import SweepSettings, sweep
 from collector.target import Target, Transport
 from lab.windows.faults import Fault, Trouble
+from lab.windows.logins import ntlm_users
 from lab.windows.powershell import Answer, UnknownScript
 
 T, K = Trouble, FailureKind
@@ -90,8 +92,28 @@ def test_whatever_goes_wrong_no_shell_is_left(rig: Rig, action: str, trouble: Tr
             connection.close()
     assert host.faults.seen[action], "the fault was not met"
     assert not host.shells.open
-    assert host.logins <= 2
+    assert host.logins <= (3 if trouble is T.LOGGED_OUT else 2)  # on the host's own wish, on one connection
     assert host.rejected == 0
+
+
+def test_an_account_that_is_refused_by_then_is_not_shown_again(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one case in which a shell stays, for its three minutes: deleting it would take the password."""
+
+    def locked(script: bytes) -> bytes:
+        monkeypatch.setenv("NTLM_USER_FILE", str(ntlm_users(tmp_path / "nobody", {})))
+        return b"done"
+
+    host = rig.host(locked, faults=[Fault("Receive", T.LOGGED_OUT)])
+    connection = rig.open(rig.target(host))
+    with pytest.raises(ConnectionFailed) as failed:
+        say(connection)
+    connection.close()
+    assert failed.value.kind is K.AUTH
+    assert host.rejected == 1
+    assert host.connections == 1
+    assert [shell.idle_timeout_s for shell in host.shells.open.values()] == [180]
 
 
 def test_another_s_shell_is_left_alone(rig: Rig) -> None:
