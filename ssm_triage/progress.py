@@ -251,14 +251,14 @@ class Live(Silent):
             console=self._console,
         )
         self._task = self._bar.add_task("", total=total)
-        self._live = RichLive(
-            get_renderable=self._view, console=self._console, transient=True, refresh_per_second=2
-        )
         self._verbose = verbose
         self._verdicts = verdicts
         self._since = time.monotonic()
         self._lock = threading.Lock()
         self._tally = _Tally()
+        self._live = RichLive(  # looks at the view at once
+            get_renderable=self._view, console=self._console, transient=True, refresh_per_second=2
+        )
 
     def __enter__(self) -> Self:
         self._live.start()
