@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _TOKEN, _SHORT = 40, 200
 _CODE = re.compile("`([^`]+)`")
+_PARTICLE = re.compile("\\)(?=[가-힣])")
+"""Where a Korean particle hangs on a bracket: a browser would end the line between them."""
+_WORD_JOINER = "\u2060"
 
 
 def render_page(template: str, lang: str, **values: object) -> str:
@@ -133,7 +136,9 @@ def _dressed(translate: Translator, message: Message) -> Markup:
     return Markup(  # noqa: S704 - both parts are escaped
         translate.say(
             message,
-            ours=lambda words: _CODE.sub(r"<code>\1</code>", str(escape(words))),
+            ours=lambda words: _CODE.sub(
+                r"<code>\1</code>", _PARTICLE.sub(f"){_WORD_JOINER}", escape(words))
+            ),
             theirs=_isolated,
         )
     )

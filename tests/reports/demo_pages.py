@@ -97,9 +97,11 @@ class _Text(HTMLParser):
         super().__init__()
         self.lines = [""]
         self._silent = 0
+        self._row = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._silent += tag in _SILENT
+        self._row += tag == "tr"
         if tag in _BLOCKS:
             self.lines.append("> " if tag == "summary" else "# " if tag in ("h1", "h2", "h3") else "")
         elif tag in _CELLS:
@@ -115,6 +117,7 @@ class _Text(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._silent -= tag in _SILENT
+        self._row -= tag == "tr"
         if tag in _BLOCKS:
             self.lines.append("")
         elif tag == "mark":
@@ -122,7 +125,7 @@ class _Text(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not self._silent:
-            first, *rest = re.sub(r"[ \t]+", " ", data).split("\n")
+            first, *rest = re.sub(r"\s+" if self._row else r"[ \t]+", " ", data).split("\n")
             self.lines[-1] += first
             self.lines += rest
 

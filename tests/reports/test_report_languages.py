@@ -158,6 +158,12 @@ def test_a_message_within_a_message_is_translated_too() -> None:
     assert translate.say(listed([say("Healthy"), say("Broken")], ", ")) == "정상, 장애"
 
 
+def test_no_line_ends_between_a_bracket_and_its_particle() -> None:
+    page = _pages("ko")["web-02"]
+    assert "프록시(<bdi>http://10.77.200.10:3128</bdi>)\u2060를" in page
+    assert "\u2060" not in _pages("en")["web-02"]
+
+
 def test_a_gap_that_nobody_filled_reads_well_in_korean() -> None:
     told = translator("ko").say(say("Nothing answers for {gateway} on the link.", gateway="<gateway>"))
     assert told.startswith("링크에서 <gateway>")

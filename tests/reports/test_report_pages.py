@@ -30,6 +30,7 @@ LOOKS = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
     "narrow": {"width": 360},
+    "tablet": {"width": 768},
     "wide": {"width": 1920},
     "print": {"media": "print"},
     "no script": {"java_script_enabled": False},
@@ -53,7 +54,11 @@ PAGES = dict.fromkeys(SAMPLES, page_of) | {
 @pytest.mark.parametrize(
     ("name", "look"),
     [(name, look) for name in PAGES for look in ("light", "narrow")]
-    + [(name, look) for name in ("two_causes", "index") for look in ("dark", "wide", "print", "no script")],
+    + [
+        (name, look)
+        for name in ("two_causes", "index")
+        for look in ("dark", "tablet", "wide", "print", "no script")
+    ],
 )
 def test_a_page_asks_for_nothing_and_breaks_nothing(visit: Visitor, name: str, look: str) -> None:
     seen = visit(PAGES[name](name), **LOOKS[look])
@@ -65,8 +70,8 @@ def test_a_page_asks_for_nothing_and_breaks_nothing(visit: Visitor, name: str, l
 
 @pytest.mark.parametrize(
     ("name", "look"),
-    [(name, look) for name in PAGES for look in ("light", "dark")]
-    + [(name, look) for name in ("proxy_no_noproxy", "healthy", "index") for look in ("narrow", "print")],
+    [(name, look) for name in PAGES for look in ("light", "dark", "print")]
+    + [(name, "narrow") for name in ("proxy_no_noproxy", "healthy", "index")],
 )
 def test_axe_finds_no_barrier(visit: Visitor, name: str, look: str) -> None:
     pytest.importorskip("axe_playwright_python", reason="the Python package axe-playwright-python is missing")
