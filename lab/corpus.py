@@ -103,13 +103,19 @@ def load_case(folder: Path, *, with_facts: bool = True, without: Container[str] 
         SCHEMA,
         "",
         "collected",
-        Subject(name or "host", platform=subject.platform, region=region_of(facts)),
+        Subject(name or "host", platform=_platform(facts, subject), region=region_of(facts)),
         ran_as="root",
         privilege="root",
         probes=tuple(_probes(facts)),
         logs=logs,
     )
     return MemoryEvidence(manifest, contents)
+
+
+def _platform(facts: Facts, subject: Subject) -> Platform:
+    """Of the host that the facts are of: beneath an agent for Windows it may be a Linux one."""
+    linux = any(file.startswith("ip_") for file in facts)
+    return Platform.LINUX if linux else subject.platform
 
 
 def _logs(folder: Path) -> tuple[tuple[LogFile, ...], dict[tuple[str, int], bytes]]:

@@ -425,6 +425,12 @@ _BY_DNS_OUTCOME = {
 }
 
 
+def _elsewhere(asked: DirectAnswer) -> bool:
+    """Whether a question went to another host; without a nameserver, a host asks itself."""
+    resolver = address(asked.resolver)
+    return bool(asked.rcode) or (resolver is not None and not resolver.is_loopback)
+
+
 def _judge_dns(endpoint: Endpoint, resolvers: Resolvers | None) -> tuple[DnsState, Line | None]:
     """How resolution went, and the line that shows it."""
     resolve = endpoint.resolve
@@ -432,7 +438,8 @@ def _judge_dns(endpoint: Endpoint, resolvers: Resolvers | None) -> tuple[DnsStat
         return DnsState.OK, resolve.at
     if resolve is None and not endpoint.dns:
         return DnsState.UNKNOWN, None
-    if resolve is not None and resolvers is not None and not resolvers.nameservers:
+    unnamed = resolvers is not None and not resolvers.nameservers
+    if resolve is not None and unnamed and not any(map(_elsewhere, endpoint.dns)):
         return DnsState.NO_RESOLVER, resolve.at
     direct = _judge_direct(endpoint.dns)
     if direct is not None and (direct[0] is not DnsState.OK or resolve is None):

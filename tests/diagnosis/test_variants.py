@@ -71,6 +71,7 @@ ROWS: dict[str, Row] = {
     "IMDS by a link route, no default": ("no-default-route", {**b.endpoints("no-route"), "routes": NO_DEFAULT + "169.254.169.254 dev eth0 scope link\n", "route-get": LINK["route-get"] + "# 10.77.100.11 ssm\nRTNETLINK answers: Network is unreachable\n"}, None),
     "no route at all": ("imds-no-route", {"imds": b.dead_imds("no-route"), **b.dns("[dns 10.77.0.2]\noutcome=no-route\n"), "routes": NO_DEFAULT, "route-get": rg("RTNETLINK answers: Network is unreachable")}, None),
     "resolv.conf is gone": ("dns-no-resolver", {**b.dns("[dns 127.0.0.1]\noutcome=refused\n"), "resolv-conf": ""}, None),
+    "resolv.conf was not understood": ("dns-no-such-host", {**b.dns("[dns 10.77.0.2]\nrcode=NXDOMAIN\n"), "resolv-conf": ""}, None),
     "resolv.conf without a server": ("dns-no-resolver", {**b.dns("[dns ::1]\noutcome=refused\n"), "resolv-conf": "search x\n"}, None),
     "the stub is down": ("dns-resolver-down", {**b.dns("[dns 127.0.0.53]\noutcome=refused\n"), "resolv-conf": "nameserver 127.0.0.53\n"}, None),
     **{rcode: (slug, b.dns(f"[dns 10.77.0.2]\nrcode={rcode}\n"), b.registrar("RequestError: send request failed")) for rcode, slug in (("SERVFAIL", "dns-servfail"), ("REFUSED", "dns-servfail"), ("NXDOMAIN", "dns-no-such-host"))},
