@@ -136,7 +136,7 @@ def _origin(provenance: Provenance, translate: Translator) -> str:
         probes = translate.ngettext("{n} probe", "{n} probes", len(provenance.probes))
         parts.append(f"{probes}, {translate.gettext('{n} answered', n=provenance.answered)}")
     if provenance.file:
-        parts.append(f"{translate.gettext('Evidence')} {code(provenance.file)}")
+        parts.append(f"{translate.gettext('Evidence file')} {code(provenance.file)}")
     if provenance.sha256:
         parts.append(code(f"sha256:{provenance.sha256}"))
     return ", ".join(parts)
