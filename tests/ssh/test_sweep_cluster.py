@@ -20,6 +20,8 @@ from collector.collect import CollectOptions
 from collector.connections.base import Connection, Deadline
 from collector.errors import EvidenceError, FailureKind, SecretError, UsageError
 from collector.evidence.read import open_evidence
+from collector.probes.choice import choose
+from collector.probes.linux import LINUX
 from collector.secrets import EnvSecret, Literal
 from collector.sweep import Event, Outcome, Stage, SweepSettings, sweep
 from collector.sweep.cluster import DaskRunner
@@ -168,6 +170,37 @@ def test_hosts_of_a_worker_that_is_killed_are_asked_by_another(
     assert [outcome.failure for outcome in outcomes if outcome.failure] == []
 
 
+def test_the_command_brings_all_home_though_a_worker_is_killed(
+    cluster: Cluster, server: Server, tmp_path: Path
+) -> None:
+    workers = [cluster.worker("vpc-a"), cluster.worker("vpc-a")]
+    ready(cluster, 2)
+    there = {"ansible_host": server.address, "ansible_port": server.port, "triage_zone": "vpc-a"}
+    hosts = [f"host{number}" for number in range(16)]
+    (tmp_path / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts, "vars": there}}))
+    command = (
+        *("collect", "-i", "inventory.json", "--ssh-config", server.ssh_config(), "--only", "hostname"),
+        *("--runner", "dask", "--scheduler", cluster.address, "-o", "run", "--progress", "json"),
+    )
+    sweep = subprocess.Popen(
+        [sys.executable, "-m", "ssm_triage", *map(str, command)],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert sweep.stderr is not None
+    events = []
+    for line in sweep.stderr:
+        events.append(json.loads(line))
+        if events[-1]["event"] == "host-collected":
+            workers[0].kill()
+    assert sweep.wait(60) == 0, events[-3:]
+    files = sorted((tmp_path / "run/evidence").iterdir())
+    assert {open_evidence(path).manifest.subject.name for path in files} == set(hosts)
+    assert events[-1]["collected"] == 16
+
+
 def test_a_zone_whose_last_worker_is_gone_does_not_hold_the_others(cluster: Cluster, server: Server) -> None:
     cluster.worker("vpc-a")
     lost = cluster.worker("vpc-b")
@@ -244,7 +277,8 @@ def test_stop_is_gentle(cluster: Cluster, server: Server) -> None:
 def test_evidence_comes_home(cluster: Cluster, server: Server, tmp_path: Path, place: str) -> None:
     cluster.worker("", threads=2)
     place = place.format(tmp_path)
-    collect = IntoParcel(CollectOptions(tool="test"), place)
+    asked = choose(["hostname"], [], LINUX)  # nothing that would leave this machine
+    collect = IntoParcel(CollectOptions(tool="test", choice=asked), place)
     home = tmp_path / "evidence"
     home.mkdir()
     targets = [server.target(name=f"host{n}") for n in range(2)]
