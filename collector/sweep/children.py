@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
@@ -12,6 +13,7 @@ _SIGNALS = {signal.SIGINT, signal.SIGTERM}
 @contextmanager
 def signals_held() -> Iterator[None]:
     """While a child starts, a Ctrl-C waits: the child inherits the mask, and is deaf before it lifts it."""
+    resource_tracker.ensure_running()  # started with the first child, it would lift the mask set here
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield

@@ -109,7 +109,7 @@ def test_the_first_interrupt_is_gentle_and_the_second_is_not(bastion: Bastion) -
     os.killpg(sweep.pid, signal.SIGINT)
     _, said = sweep.communicate(timeout=60)
     assert sweep.returncode == 130
-    resume, interrupted = said.splitlines()
+    resume, interrupted = [line for line in said.splitlines() if line]
     assert resume.startswith("resume:   ssm-triage run --resume ")
     assert interrupted == "ssm-triage: interrupted"
     held.release()
