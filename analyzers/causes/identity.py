@@ -96,7 +96,9 @@ def somebody_else(case: Case) -> Iterator[Told]:
         if not arn:
             continue
         imds, user, role = case.imds, user_of(arn), role_of(arn)
-        foreign_role = role is not None and imds is not None and imds.role is not None and role != imds.role
+        foreign_role = (
+            role not in (None, _IDENTITY_ROLE) and imds is not None and imds.role not in (None, role)
+        )
         account = imds.account if imds is not None else None
         foreign_account = account is not None and account_of(arn) not in (None, account)
         if user or ((foreign_role or foreign_account) and not case.hybrid and not _dhmc(case)):
@@ -114,6 +116,20 @@ def somebody_else(case: Case) -> Iterator[Told]:
                 values=values,
             )
             return
+
+
+_IDENTITY_ROLE = "aws:ec2-instance"
+"""Of every EC2 instance by itself, beside its profile's role; the agent registers by it."""
+
+
+@rule("stray-credentials", "logs")
+def unreadable(case: Case) -> Iterator[Told]:
+    """A file of the account's that the SDK reads before all else is none that it understands."""
+    for sighting in case.logs.now("host.shared-config"):
+        path = sighting.capture("path") or _usual_place(case)
+        sentence = say("The agent's SDK cannot read {path}, so the agent does not start.", path=path)
+        values: dict[str, Value] = {"path": path}
+        yield Finding("stray-credentials", CERTAIN, (share(sighting),), "shared-file", sentence, values)
 
 
 def _dhmc(case: Case) -> bool:

@@ -96,6 +96,7 @@ def service(**fields: str) -> dict[str, str]:
 STOPPED = service(ActiveState="inactive", SubState="dead")
 DISABLED = service(ActiveState="inactive", SubState="dead", UnitFileState="disabled")
 
+BAD_AWS_CONFIG = "2026-11-23 06:37:10.1000 ERROR Failed to create session with aws config. Err: SharedConfigLoadError: failed to load config file, /root/.aws/config\ncaused by: INIParseError: invalid state with ASTKind\n"
 UNTRIED = dict.fromkeys((f"endpoint-{service}" for service in book.ADDRESSES), "")
 
 # Rule: (a host on which it tells of this slug, a host on which it does not).
@@ -104,6 +105,7 @@ TRIED: dict[str, tuple[str, Host, Host]] = {
     "imds.no_route": ("imds-no-route", Host(NO_ROUTE), Host(STALE)),
     "imds.wrong_route": ("imds-wrong-route", Host(STALE), Host({"imds": book.dead_imds("timeout")})),
     "imds.another_way": ("imds-wrong-route", Host({**STALE, "routes": "", "route-get": STALE["route-get"] + "# 10.77.100.11 ssm\n10.77.100.11 via 10.77.1.1 dev eth0 src 10.77.1.25 uid 0\n"}), Host({**STALE, "routes": ""})),
+    "identity.unreadable": ("stray-credentials", Host({}, BAD_AWS_CONFIG, bare=True), Host({}, book.START + book.ONLINE, bare=True)),
     "imds.unasked": ("imds-no-route", Host({**NO_ROUTE, "imds": ""}, book.no_imds("context deadline exceeded")), Host({**NO_ROUTE, "imds": ""}, book.START + book.ONLINE)),
     "imds.blocked": ("imds-blocked-on-host", Host({"imds": book.dead_imds("refused"), "iptables": REJECT_IMDS}), Host({"iptables": REJECT_IMDS})),
     "imds.redirected": ("imds-redirected", Host({"imds": book.dead_imds("refused"), "iptables": DNAT}), Host({"imds": book.dead_imds("refused"), "iptables": REJECT_IMDS})),

@@ -144,3 +144,26 @@ def test_a_channel_by_kept_credentials_does_not_prove_ssm() -> None:
     )
     found = diagnose(book.evidence(log=failed + pb.start(version, 600) + opened, bare=True), now=book.NOW)
     assert found.verdict != "healthy"
+
+
+def test_the_instance_s_own_identity_is_no_stranger() -> None:
+    """The agent registers by a role that every instance has, beside its profile's."""
+    denied = "AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/aws:ec2-instance/i-0a1b2c3d4e5f60718 is not authorized to perform: ssm:RegisterManagedInstance on resource: * because no VPC endpoint policy allows the ssm:RegisterManagedInstance action"
+    log = pb.start("3.3.1142.0") + pb.lines(
+        "3.3.1142.0",
+        (
+            5,
+            f"ERROR [Registrar] failed to register identity: error calling RegisterManagedInstance API: {denied}",
+        ),
+    )
+    found = diagnose(book.evidence(log=log), now=book.NOW)
+    assert [(cause.slug, cause.scope) for cause in found.causes] == [
+        ("policy-explicit-deny", "vpc-endpoint-policy")
+    ]
+
+
+def test_an_error_that_nobody_knows_is_no_certainty() -> None:
+    error = "ValidationException: nope\n\tstatus code: 400, request id: f38f01be-2160-4d84-bacb-6f427a67128b"
+    found = diagnose(book.evidence(log=pb.refused("3.3.1142.0", error, "mid-life")), now=book.NOW)
+    assert found.verdict == "unknown"
+    assert "endpoint-server-error" in found.candidates
