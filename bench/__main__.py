@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import signal
 import subprocess
@@ -48,6 +49,7 @@ def main() -> int:
         print(f"bench: there is no section {unknown[0]!r}; --list names them", file=sys.stderr)
         return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the rig goes with us
+    _compile_all()
     problem = rigs.missing()
     if not problem:
         if _needs_peers(names) and not rigs.entered():
@@ -65,6 +67,14 @@ def _measure(names: Sequence[str], plan: Plan, problem: str, results: Results) -
         results.keep(name, rows, about)
         failed = failed or any(row.problem for row in rows if not name.startswith("peers"))
     return 1 if failed else 0
+
+
+def _compile_all() -> None:
+    """As an installed package is; some environments would have it done at each call."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    root = Path(__file__).parents[1]
+    for package in ("bench", "collector", "analyzers", "reports", "ssm_triage", "lab"):
+        compileall.compile_dir(root / package, quiet=2)
 
 
 def _needs_peers(names: Sequence[str]) -> bool:

@@ -182,9 +182,11 @@ def _analyze(folder: Path, runs: int) -> Row:
                     data = stream.read()
                 if log.name == _NAME:
                     data = made(5 * MEGABYTE, 0.015).replace(b"\n2026-", b"\n2025-") + data
-                writer.log_begin(log.name, log.path, len(data), log.modified, part.offset, part.first_line)
-                writer.log_data(data, None)
-                writer.log_end(Status.OK, "", deflate_whole=False)
+                writer.log_begin(
+                    log.name, log.path, len(data), log.modified, part.offset, part.first_line, packed=False
+                )
+                writer.log_data(data)
+                writer.log_end(Status.OK, "")
         path = writer.finish(case.manifest)
     took = [_cpu(lambda: diagnose(open_evidence(path))) * 1000 for _ in range(runs)]
     what = (

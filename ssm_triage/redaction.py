@@ -216,10 +216,10 @@ def _copy_log(evidence: Evidence, log: LogFile, redactor: Redactor, writer: Evid
         writer.logs.append(replace(log, name=name, path=path, note=redactor.text(log.note)))
         return
     for part in log.parts:
-        writer.log_begin(name, path, log.size, log.modified, part.offset, part.first_line)
+        writer.log_begin(name, path, log.size, log.modified, part.offset, part.first_line, packed=False)
         for piece in _pieces(evidence, log, part):
-            writer.log_data(redactor.text(piece).encode("utf-8", "surrogateescape"), None)
-        writer.log_end(log.status, redactor.text(log.note), deflate_whole=False)
+            writer.log_data(redactor.text(piece).encode("utf-8", "surrogateescape"))
+        writer.log_end(log.status, redactor.text(log.note))
         # A part keeps its place in the host's file, whatever length the stand-ins have.
         written = writer.logs[-1]
         placed = replace(written.parts[-1], length=part.length, redacted=part.redacted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from collector.connections.host_certificate import CERTIFICATE_SUFFIX, certificate_problem
@@ -39,16 +40,8 @@ class HostKeyCheck:
 
     def preferred_algorithms(self, offered: tuple[str, ...]) -> tuple[str, ...]:
         """``offered`` in the order in which a key that is known, or certified, is the likeliest."""
-        types = [line.key_type for line in (*self._lines, *self._elsewhere) if not line.marker]
-        known = [name for key_type in types for name in _ALGORITHMS_OF_TYPE.get(key_type, (key_type,))]
-        plain = (
-            *(name for name in offered if name in known),
-            *(name for name in offered if name not in known),
-        )
-        allowed = self._config.algorithms.get("hostkeys")
-        with_certificates = tuple(name + CERTIFICATE_SUFFIX for name in offered) if self._authorities else ()
-        wanted = (*with_certificates, *plain)
-        return tuple(name for name in wanted if allowed is None or name in allowed) or plain
+        types = tuple(line.key_type for line in (*self._lines, *self._elsewhere) if not line.marker)
+        return _in_order(offered, types, bool(self._authorities), self._config.algorithms.get("hostkeys"))
 
     def missing_host_key(self, client: Any, hostname: str, key: PKey) -> None:
         """Called by ``SSHClient.connect`` once the host has proven that the key is its own.
@@ -133,3 +126,17 @@ class HostKeyCheck:
 
     def _failed(self, detail: str, try_next: str) -> ConnectionFailed:
         return ConnectionFailed(FailureKind.HOST_KEY, detail, try_next)
+
+
+@lru_cache(maxsize=64)
+def _in_order(
+    offered: tuple[str, ...], types: tuple[str, ...], with_authority: bool, allowed: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    known = [name for key_type in types for name in _ALGORITHMS_OF_TYPE.get(key_type, (key_type,))]
+    plain = (
+        *(name for name in offered if name in known),
+        *(name for name in offered if name not in known),
+    )
+    with_certificates = tuple(name + CERTIFICATE_SUFFIX for name in offered) if with_authority else ()
+    wanted = (*with_certificates, *plain)
+    return tuple(name for name in wanted if allowed is None or name in allowed) or plain

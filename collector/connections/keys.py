@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,7 +28,7 @@ class KeyProblem(TriageError):
     """A key that cannot be used; the message names the file and says why, never what is in it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Identity:
     """One key to offer."""
 
@@ -41,9 +42,9 @@ class Identity:
         certificate = getattr(self.key, "public_blob", None)
         return str(certificate.key_type if certificate else self.key.get_name())
 
-    @property
+    @cached_property
     def blob(self) -> bytes:
-        """The plain public key in wire format."""
+        """The plain public key in wire format; Paramiko makes it anew each time."""
         return bytes(self.key.asbytes())
 
 

@@ -72,8 +72,13 @@ class PreparedSocket:
         self._stream.settimeout(seconds if seconds is None else max(seconds, _LEAST_TIMEOUT_S))
 
     def trust(self) -> None:
-        """The server has proven who it is: from here on it may send as much as it is asked for."""
+        """The server has proven who it is: from here on it may send as much as it is asked for.
+
+        Nor is anybody woken to look at the clock any more: a watchdog does, and ``close`` wakes who waits.
+        """
         self._allowance = None
+        if isinstance(self._stream, socket.socket):
+            self._stream.settimeout(None)  # saves a system call for each one that reads or writes
 
     def close(self) -> None:
         """Close, and wake at once whoever waits in ``recv``."""

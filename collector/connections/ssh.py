@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, cast
 
 import fabric
@@ -236,10 +238,19 @@ class SshConnector:
 
 
 class _Client(fabric.Connection):  # type: ignore[misc]  # Fabric has no types
-    """Fabric's connection, made safe to share one ``Config`` among threads."""
+    """Fabric's connection, made safe to share one ``Config`` among threads, and cheap to make.
 
-    inline_ssh_env = None
-    """Fabric writes every attribute that its class does not name into the configuration, which is shared."""
+    Fabric writes what its class does not name into the configuration, which is shared, and looks through all
+    layers of it for what was given to it anyway.
+    """
+
+    __setattr__ = object.__setattr__
+    authentication = SimpleNamespace(strategy_class=None)
+    """Ours is among the arguments of ``connect``."""
+
+    def resolve_connect_kwargs(self, connect_kwargs: dict[str, Any]) -> dict[str, Any]:
+        """What was given, and nothing else."""
+        return connect_kwargs
 
 
 class _Jump:
@@ -417,12 +428,20 @@ class _Transport(paramiko.Transport):
         super().__init__(cast(Any, self.prepared))
         self._check = check
         self._seconds = seconds
-        self.banner_timeout = self.handshake_timeout = seconds
+        self.banner_timeout = seconds
+        # Paramiko would start a thread for each login to time it; our watchdog times them all.
+        cast(Any, self.packetizer).start_handshake = lambda timeout: None
         options = self.get_security_options()
         allowed = config.algorithms
-        options.ciphers = _preferred(options.ciphers, _CIPHERS, allowed.get("ciphers"))
-        options.kex = _preferred(options.kex, _KEX, allowed.get("kex"))
-        options.digests = _preferred(options.digests, (), allowed.get("macs"))
+        options.ciphers = _preferred(tuple(options.ciphers), _CIPHERS, allowed.get("ciphers"))
+        options.kex = _preferred(tuple(options.kex), _KEX, allowed.get("kex"))
+        options.digests = _preferred(tuple(options.digests), (), allowed.get("macs"))
+
+    def _log(self, level: int, msg: Any, *args: Any) -> None:
+        """Nobody reads it: what matters comes as an exception."""
+
+    def _parse_debug(self, m: paramiko.Message) -> None:
+        """A server's own debugging, which Paramiko would make printable for its log."""
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
@@ -437,7 +456,10 @@ class _Transport(paramiko.Transport):
         self.prepared.trust()
 
 
-def _preferred(offered: Any, first: tuple[str, ...], allowed: tuple[str, ...] | None) -> tuple[str, ...]:
+@lru_cache(maxsize=64)
+def _preferred(
+    offered: tuple[str, ...], first: tuple[str, ...], allowed: tuple[str, ...] | None
+) -> tuple[str, ...]:
     """``offered`` with ``first`` in front, cut to what ssh_config allows; uncut if that leaves nothing."""
     names = (*(name for name in first if name in offered), *(name for name in offered if name not in first))
     return tuple(name for name in names if allowed is None or name in allowed) or names

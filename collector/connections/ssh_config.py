@@ -20,7 +20,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from collector.connections.settings import DEFAULT_CONNECT_TIMEOUT_S, SshSettings
@@ -29,6 +29,13 @@ from collector.errors import UsageError
 from collector.target import HostKeyChecking, Target
 
 _Raw = Mapping[str, Sequence[str]]
+_Question = tuple[str | None, tuple[tuple[str, str], ...], object]
+"""A configuration file, options, and what tells hosts apart; all that an answer depends on."""
+_WITH_TOKENS = (
+    "identityfile", "certificatefile", "identityagent", "userknownhostsfile", "globalknownhostsfile",
+    "hostkeyalias", "proxycommand",
+)  # fmt: skip
+"""Keys whose tokens ``ssh -G`` leaves for us to expand."""
 """Lower-case keys and their values, as ``ssh -G`` prints them."""
 
 _DEFAULT_IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
@@ -75,8 +82,10 @@ class ConfigResolver:
         self._ssh = shutil.which("ssh")
         self._lock = threading.Lock()
         self._files: dict[str | None, _ConfigFiles] = {}
-        self._answers: dict[tuple[object, ...], Future[_Raw]] = {}
+        self._answers: dict[_Question, Future[_Raw]] = {}
         self._resolved: dict[tuple[object, ...], HostConfig] = {}
+        self._general: dict[tuple[object, ...], HostConfig] = {}
+        """What holds for every host of a kind but for its address."""
 
     def resolve(self, target: Target) -> HostConfig:
         """The effective configuration of ``target``.
@@ -92,11 +101,28 @@ class ConfigResolver:
         )  # fmt: skip
         config = self._resolved.get(said)
         if config is None:
-            args = parse_ssh_args(target.ssh_args)
-            files = self._files_of(args.config_file or self._settings.config_file)
-            raw, notes = self._ask(target, args, files)
-            config = _host_config(target, args, self._settings, raw, (*args.notes, *notes))
-            self._resolved[said] = config
+            config = self._resolved[said] = self._resolve(target, said[1:])
+        return config
+
+    def _resolve(self, target: Target, said: tuple[object, ...]) -> HostConfig:
+        """The configuration of a host, made from that of another one where only the address is another."""
+        args = parse_ssh_args(target.ssh_args)
+        files = self._files_of(args.config_file or self._settings.config_file)
+        if self._ssh is None:
+            raw, notes = _ask_paramiko(target, args, files)
+            return _host_config(target, args, self._settings, raw, (*args.notes, *notes))
+        question = self._question(target, args, files)
+        like = self._general.get((question, said))
+        if like is not None:
+            return replace(like, hostname=target.address)
+        raw = self._ask(self._ssh, target, question)
+        is_by_address = _lower(raw, "hostname") == _lower(raw, "host")
+        if is_by_address:
+            raw = {**raw, "hostname": [target.address]}  # the answer may be that of a host of the same kind
+        config = _host_config(target, args, self._settings, raw, args.notes)
+        values = (value for key in _WITH_TOKENS for value in raw.get(key, ()))
+        if is_by_address and not any(_TOKENS_OF_HOST.search(value) for value in values):
+            self._general[question, said] = config
         return config
 
     def _files_of(self, config_file: str | None) -> _ConfigFiles:
@@ -105,30 +131,32 @@ class ConfigResolver:
                 self._files[config_file] = _ConfigFiles.read(config_file)
             return self._files[config_file]
 
-    def _ask(self, target: Target, args: SshArgs, files: _ConfigFiles) -> tuple[_Raw, tuple[str, ...]]:
-        if self._ssh is None:
-            return _ask_paramiko(target, args, files)
+    def _question(self, target: Target, args: SshArgs, files: _ConfigFiles) -> _Question:
+        """What ``ssh -G`` is to be asked; equal for hosts that get the same answer."""
         options = args.options
         if files.is_conditional or any(_names_host(key, value) for key, value in options):
-            options = (*options, *_said(target))
-            key: tuple[object, ...] = (files.config_file, options, target.address)
-        else:
-            key = (files.config_file, options, files.patterns_matching(target.address))
+            return files.config_file, (*options, *_said(target)), target.address
+        return files.config_file, options, files.patterns_matching(target.address)
+
+    def _ask(self, ssh: str, target: Target, question: _Question) -> _Raw:
+        """Ask once; others who have the same question wait for the answer."""
         with self._lock:
-            answer = self._answers.get(key)
+            answer = self._answers.get(question)
             is_mine = answer is None
             if answer is None:
-                answer = self._answers[key] = Future()
+                answer = self._answers[question] = Future()
         if is_mine:
+            config_file, options, _ = question
             try:
-                answer.set_result(_ask_openssh(self._ssh, target.address, options, files.config_file))
+                answer.set_result(_ask_openssh(ssh, target.address, options, config_file))
             except BaseException as error:
                 answer.set_exception(error)  # those who wait for the same answer must not wait for ever
                 raise
-        raw = dict(answer.result())
-        if [value.lower() for value in raw.get("hostname", ())] == [value.lower() for value in raw["host"]]:
-            raw["hostname"] = [target.address]  # the answer may be that of a host of the same kind
-        return raw, ()
+        return answer.result()
+
+
+def _lower(raw: _Raw, key: str) -> list[str]:
+    return [value.lower() for value in raw.get(key, ())]
 
 
 def _said(target: Target) -> tuple[tuple[str, str], ...]:

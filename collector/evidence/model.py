@@ -59,9 +59,11 @@ class LogPart:
     member: str = ""
     """Its name within the evidence file."""
     sha256: str = ""
-    """Of the bytes as they are kept, in hex."""
+    """Of the bytes as they are kept, in hex; empty where the host packed them."""
     redacted: int = 0
-    """How many secrets were masked in it.  Their lines stay, their lengths do not."""
+    """How many secrets were masked in it on arrival.  Their lines stay, their lengths do not."""
+    packed_sha256: str = ""
+    """Of the deflate stream of a part that is kept as the host packed it, in hex."""
 
 
 @dataclass(frozen=True, slots=True)

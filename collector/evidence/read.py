@@ -12,6 +12,7 @@ from typing import BinaryIO
 from collector.errors import EvidenceError
 from collector.evidence.log_folder import HostLogs, SingleLog, hosts_in, open_host
 from collector.evidence.manifest import from_json
+from collector.evidence.masked import masked
 from collector.evidence.memory import not_asked
 from collector.evidence.model import Clock, Evidence, LogFile, LogPart, Manifest, ProbeResult
 from collector.evidence.store import MANIFEST, SUFFIX
@@ -91,8 +92,14 @@ class StoredEvidence:
         return next((result for result in self.manifest.probes if result.probe == probe), not_asked(probe))
 
     def open_log(self, log: LogFile, part: LogPart) -> BinaryIO:
+        """What the host packed is looked through for secrets here: see ``log_parts``."""
         stream = self.tree.open(part.member)
-        return checked(stream, self.tree.path, part.member, sha256=part.sha256)
+        if not part.packed_sha256:
+            return checked(stream, self.tree.path, part.member, sha256=part.sha256)
+        if self.tree.packed_sha256(part.member) != part.packed_sha256:
+            stream.close()
+            raise altered(self.tree.path, part.member)
+        return masked(stream)
 
 
 def clock_of(source: Source) -> Clock | None:

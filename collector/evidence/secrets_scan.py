@@ -148,13 +148,18 @@ def _unfinished_key(held: bytes) -> int | None:
 
 def _long_runs(data: bytes) -> Iterator[Span]:
     """Secret keys, session tokens, signatures: long runs behind a telling name or beside a key id."""
+    if len(data) < _RUN:
+        return
     mapped = data.translate(_RUN_TABLE)
     needle = b"a" * _RUN
     start = mapped.find(needle)
     while start >= 0:
         end = mapped.find(b" ", start + _RUN)
         end = len(data) if end < 0 else end
-        if _named_secret(data, start) or (end - start == _RUN and _beside_key_id(data, start, end)):
+        is_value = start and data[start - 1] in _DELIMITERS
+        if (is_value and _named_secret(data, start)) or (
+            end - start == _RUN and _beside_key_id(data, start, end)
+        ):
             padded = _RUN_PAD.match(data, end)
             end = padded.end() if padded else end
             yield start, end
@@ -200,6 +205,8 @@ def _private_keys(data: bytes) -> Iterator[Span]:
 
 
 def _authorization(data: bytes) -> Iterator[Span]:
+    if b"uthorization" not in data:
+        return
     for match in _AUTHORIZATION.finditer(data):
         group = 1 if match[1] is not None else 2
         if match[group].strip(b"*"):

@@ -10,27 +10,27 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import zlib
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from collector.errors import EvidenceError
+from collector.evidence.log_parts import PackedPart, PartWriter, PlainPart
 from collector.evidence.manifest import to_json
 from collector.evidence.memory import SCHEMA
 from collector.evidence.model import LogFile, LogPart, Manifest, ProbeResult, Status
-from collector.evidence.secrets_scan import Masker, mask_secrets
-from collector.evidence.zip_writer import ZipWriter, raw_deflate, raw_inflate
+from collector.evidence.secrets_scan import mask_secrets
+from collector.evidence.zip_writer import ZipWriter
 
 MANIFEST = "manifest.json"
 SUFFIX = ".zip"
+MAX_LOGS = 1 << 30
+"""Bytes of logs, unpacked, that one host may send; more is a bomb."""
 
-_PIECE = 64 * 1024
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 _UNSAFE_IN_MEMBER = re.compile(r"[^\w.@~+=,() /-]")
@@ -76,7 +76,8 @@ class EvidenceWriter:
         self.logs: list[LogFile] = []
         self._part_path = self.path.with_name(self.path.name + ".part")
         self._members: set[str] = {MANIFEST}
-        self._log: _PartWriter | None = None
+        self._log: PartWriter | None = None
+        self._left = MAX_LOGS
         self._finished = False
         with self._guarded():
             self._file = _open_private(self._part_path)
@@ -109,32 +110,42 @@ class EvidenceWriter:
         modified: datetime | None,
         offset: int,
         first_line: int | None,
+        *,
+        packed: bool,
     ) -> None:
         """A part of a log file begins: see ``FrameSink``."""
         self._join_or_add(LogFile(name, path, Status.OK, size, modified), offset)
         member = self._member(f"logs/{self.logs[-1].name}" + (f"@{offset}" if offset else ""))
         with self._guarded():
             self._zip.begin(member)
-        self._log = _PartWriter(self._zip, LogPart(offset, 0, first_line, member))
+        part = LogPart(offset, 0, first_line, member)
+        if packed:
+            self._log = PackedPart(self._zip, part, size - offset, self._left)
+        else:
+            self._log = PlainPart(self._zip, part)
 
-    def log_data(self, plain: bytes, deflated: bytes | None) -> None:
-        """The next bytes of the part, and the piece of the host's own deflate stream that holds them."""
+    def log_data(self, data: bytes) -> None:
+        """The next bytes of the part, as they were sent."""
         with self._guarded():
-            self._open_part().data(plain, deflated)
+            self._open_part().data(data)
 
-    def log_end(self, status: Status, note: str, *, deflate_whole: bool) -> None:
+    def log_end(self, status: Status, note: str = "") -> None:
         """The part has ended."""
         with self._guarded():
-            part = self._open_part().end(deflate_whole=deflate_whole)
+            part, is_whole = self._open_part().end()
             self._log = None
+            if status is Status.OK and not is_whole:
+                status, note = Status.TRUNCATED, "it was damaged on the way"
+            if part.length > self._left:
+                part, status, note = replace(part, length=0), Status.TRUNCATED, "it is more than one may send"
+            self._left -= part.length
             if not part.length and status is not Status.OK:
                 self._zip.cancel()
         log = self.logs[-1]
         if log.status is Status.OK:
             log = replace(log, status=status, note=note)
         if part.length or status is Status.OK:
-            alone = not log.parts and part.length == log.size
-            log = replace(log, parts=(*log.parts, part), sha256=part.sha256 if alone else "")
+            log = replace(log, parts=(*log.parts, part))
         self.logs[-1] = log
 
     def finish(self, manifest: Manifest, *, lasts: bool = True) -> Path:
@@ -144,7 +155,7 @@ class EvidenceWriter:
         the disk: after a loss of power the file may be damaged.
         """
         if self._log is not None:
-            self.log_end(Status.TRUNCATED, "the connection ended within this file", deflate_whole=False)
+            self.log_end(Status.TRUNCATED, "the connection ended within this file")
         whole = replace(manifest, schema=SCHEMA, probes=tuple(self.probes), logs=tuple(self.logs))
         with self._guarded():
             self._zip.add(MANIFEST, to_json(whole))
@@ -167,7 +178,7 @@ class EvidenceWriter:
             with suppress(OSError):
                 self._part_path.unlink(missing_ok=True)
 
-    def _open_part(self) -> _PartWriter:
+    def _open_part(self) -> PartWriter:
         if self._log is None:
             raise RuntimeError("log_data or log_end came without log_begin")
         return self._log
@@ -186,8 +197,11 @@ class EvidenceWriter:
     def _member(self, wanted: str) -> str:
         """A name within the zip that no tool can misread and no other member has."""
         plain = _UNSAFE_IN_MEMBER.sub("_", wanted)
-        member = next(name for name in _numbered(plain) if name.casefold() not in self._members)
-        self._members.add(member.casefold())
+        member, folded = plain, plain.casefold()
+        if folded in self._members:
+            names = ((name, name.casefold()) for name in _numbered(plain))
+            member, folded = next(pair for pair in names if pair[1] not in self._members)
+        self._members.add(folded)
         return member
 
     @contextmanager
@@ -201,109 +215,6 @@ class EvidenceWriter:
                 f"{self.path}: evidence cannot be written: {error.strerror or error};"
                 " free some space or choose another output folder"
             ) from None
-
-
-@dataclass(slots=True)
-class _Piece:
-    """A piece of the host's deflate stream that waits until the plain bytes in it are known to be clean."""
-
-    deflated: bytes
-    plain_end: int
-
-
-class _PartWriter:
-    """Writes one part of a log into the open member of a zip.
-
-    As long as nothing must be masked, the host's own deflate stream is what is kept.  At the first secret,
-    or where that stream turns out to be broken, the member is packed again from its beginning, behind what
-    is already there, which is then taken away.  No secret is ever written.
-    """
-
-    def __init__(self, archive: ZipWriter, part: LogPart) -> None:
-        self._zip = archive
-        self._part = part
-        self._plain = 0
-        self._waiting: deque[_Piece] = deque()
-        self._as_sent = True
-        self._nothing_sent = True
-        self._dropped = 0
-        self._fresh()
-
-    def _fresh(self) -> None:
-        self._masker = Masker()
-        self._packer = raw_deflate()
-        self._sha256 = hashlib.sha256()
-        self._crc = 0
-        self._kept = 0
-
-    def data(self, plain: bytes, deflated: bytes | None) -> None:
-        if deflated is None and self._as_sent and self._nothing_sent:
-            self._as_sent = False
-        self._nothing_sent = False
-        self._plain += len(plain)
-        if self._as_sent:
-            self._waiting.append(_Piece(deflated or b"", self._plain))
-            self._digest(self._masker.feed(plain))
-            if self._masker.count:
-                self._pack_again()
-            else:
-                self._write_settled(self._masker.settled)
-        else:
-            self._pack(self._masker.feed(plain))
-
-    def end(self, *, deflate_whole: bool) -> LogPart:
-        if self._as_sent:
-            self._digest(self._masker.finish())
-            if self._masker.count or not deflate_whole or self._nothing_sent:
-                self._pack_again()
-            else:
-                self._write_settled(self._plain)
-        if not self._as_sent:
-            self._pack(self._masker.finish())
-            self._zip.write(self._packer.flush())
-            self._zip.drop_front(self._dropped)
-        self._zip.end(self._crc, self._kept)
-        redacted = self._masker.count
-        return replace(self._part, length=self._plain, sha256=self._sha256.hexdigest(), redacted=redacted)
-
-    def _write_settled(self, settled: int) -> None:
-        while self._waiting and self._waiting[0].plain_end <= settled:
-            self._zip.write(self._waiting.popleft().deflated)
-
-    def _digest(self, kept: bytes) -> None:
-        self._sha256.update(kept)
-        self._crc = zlib.crc32(kept, self._crc)
-        self._kept += len(kept)
-
-    def _pack(self, masked: bytes) -> None:
-        self._digest(masked)
-        self._zip.write(self._packer.compress(masked))
-
-    def _pack_again(self) -> None:
-        """Begin again behind what is written: inflate it, mask it, pack it."""
-        sent = self._zip.written()
-        self._as_sent = False
-        self._dropped = sent
-        self._fresh()
-        self._plain = 0
-        for plain in self._inflated(sent):
-            self._plain += len(plain)
-            self._pack(self._masker.feed(plain))
-        self._waiting.clear()
-
-    def _inflated(self, sent: int) -> Iterator[bytes]:
-        inflate = raw_inflate()
-        written = (self._zip.read(at, min(_PIECE, sent - at)) for at in range(0, sent, _PIECE))
-        waiting = (piece.deflated for piece in self._waiting)
-        try:
-            for source in (written, waiting):
-                for deflated in source:
-                    plain = inflate.decompress(deflated, _PIECE)
-                    while plain:
-                        yield plain
-                        plain = inflate.decompress(inflate.unconsumed_tail, _PIECE)
-        except zlib.error:
-            return  # broken by the way: what came before is kept
 
 
 def _open_private(path: Path) -> BinaryIO:

@@ -35,6 +35,7 @@ MAX_RATIO = 300
 """Plain by packed size; logs shrink 10 to 100 times.  Not asked below ``ALWAYS_ALLOWED`` bytes."""
 
 _READ_AT_ONCE = 8 << 20
+_PIECE = 256 * 1024
 _DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, OSError, ValueError, KeyError, IndexError, OverflowError),
@@ -174,6 +175,20 @@ class ZipTree:
             archive = owner.enter_context(zipfile.ZipFile(self.path))
             member = cast(BinaryIO, archive.open(name))
             return checked(member, self.path, name, owner=owner.pop_all())
+
+    def packed_sha256(self, name: str) -> str:
+        """SHA-256, in hex, of the packed bytes of one file."""
+        with reading(self.path, printable(name)), self.path.open("rb") as file:
+            with zipfile.ZipFile(file) as archive:
+                member = archive.getinfo(name)
+            file.seek(member.header_offset)
+            lengths = struct.unpack("<26x2H", file.read(30))  # PKWARE's APPNOTE.TXT 6.3, 4.3.7
+            file.seek(sum(lengths), os.SEEK_CUR)
+            digest, left = hashlib.sha256(), member.compress_size
+            while left and (piece := file.read(min(left, _PIECE))):
+                digest.update(piece)
+                left -= len(piece)
+            return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

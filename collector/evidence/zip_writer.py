@@ -23,6 +23,7 @@ _END64 = struct.Struct("<4sQHHLLQQQQ")  # 4.3.14
 _LOCATOR64 = struct.Struct("<4sLQL")  # 4.3.15
 _EXTRA64_OFFSET = struct.Struct("<HHQ")
 
+_STORED = 0
 _DEFLATED = 8
 _UTF8_NAME = 1 << 11
 _UNIX = 3 << 8
@@ -30,6 +31,8 @@ _PLAIN_FILE_0600 = 0o100600 << 16
 _MAX32 = 0xFFFF_FFFF
 _MAX16 = 0xFFFF
 _COPY = 256 * 1024
+_WORTH_PACKING = 512
+"""Bytes: what is smaller takes longer to pack than it is worth."""
 
 
 @dataclass(slots=True)
@@ -41,17 +44,18 @@ class _Member:
     crc: int = 0
     packed: int = 0
     size: int = 0
+    method: int = _DEFLATED
 
     def local_header(self) -> bytes:
         """The header with the sizes; members are kept below 4 GiB, so that its length never changes."""
-        fields = (20, _UTF8_NAME, _DEFLATED, self.time, self.date, self.crc, self.packed, self.size)
+        fields = (20, _UTF8_NAME, self.method, self.time, self.date, self.crc, self.packed, self.size)
         return _LOCAL.pack(b"PK\3\4", *fields, len(self.name), 0) + self.name
 
     def central_header(self) -> bytes:
         far = self.offset >= _MAX32
         extra = _EXTRA64_OFFSET.pack(1, 8, self.offset) if far else b""
         version = 45 if far else 20
-        fields = (_UNIX | version, version, _UTF8_NAME, _DEFLATED, self.time, self.date)
+        fields = (_UNIX | version, version, _UTF8_NAME, self.method, self.time, self.date)
         sizes = (self.crc, self.packed, self.size, len(self.name), len(extra))
         where = (0, 0, 0, _PLAIN_FILE_0600, min(self.offset, _MAX32))
         return _CENTRAL.pack(b"PK\1\2", *fields, *sizes, *where) + self.name + extra
@@ -129,9 +133,11 @@ class ZipWriter:
 
     def add(self, name: str, plain: bytes) -> None:
         """A whole member from its plain bytes, of which there are less than 4 GiB."""
-        packed = _packed(plain)
-        member = _Member(name.encode("utf-8", "replace"), self._file.tell(), self._date, self._time)
-        member.crc, member.packed, member.size = zlib.crc32(plain), len(packed), len(plain)
+        method = _STORED if len(plain) < _WORTH_PACKING else _DEFLATED
+        packed = plain if method == _STORED else _packed(plain)
+        where = (self._file.tell(), self._date, self._time)
+        sizes = (zlib.crc32(plain), len(packed), len(plain))
+        member = _Member(name.encode("utf-8", "replace"), *where, *sizes, method)
         self._members.append(member)
         self._file.write(member.local_header() + packed)
 

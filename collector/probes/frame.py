@@ -14,8 +14,8 @@ to the first of them::
     bye                                       the script came to its end
 
 Every log body is a gzip member by itself, so that the host's own compressed bytes can go into the evidence
-as they are.  A member's CRC-32 and length are the digest of what it holds.  A stream that is cut, noisy or
-forged yields what was whole; nothing in it raises.
+as they are: they are not unpacked here.  A member's CRC-32 and length are the digest of what it holds.  A
+stream that is cut, noisy or forged yields what was whole; nothing in it raises.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ from collector.evidence.model import ProbeResult, Status
 from collector.probes.model import Probe
 
 MAX_TOTAL = 1 << 30
-"""Bytes, unpacked, that one host may send in all; more is a bomb."""
+"""Bytes that one host may send in all, outputs of probes unpacked; more is a bomb."""
 
 _STATUSES = {status.value: status for status in Status}
 _MAX_MARKER = 4096
 _MAX_NOISE = 4096
 _STEP = 1 << 16
+_NOTHING = hashlib.sha256(b"").hexdigest()
 
 
 class FrameSink(Protocol):
@@ -58,6 +59,8 @@ class FrameSink(Protocol):
         modified: datetime | None,
         offset: int,
         first_line: int | None,
+        *,
+        packed: bool,
     ) -> None:
         """A part of a log file begins.
 
@@ -69,27 +72,21 @@ class FrameSink(Protocol):
             modified: UTC.
             offset: where the part begins in the host's file, in bytes.
             first_line: number of the part's first line, from 1; ``None`` where it was not counted.
+            packed: whether its bytes are one gzip member (RFC 1952); if not, they come as they are.
         """
         ...
 
-    def log_data(self, plain: bytes, deflated: bytes | None) -> None:
-        """The next bytes of the part.
-
-        ``deflated`` is the piece of the host's own raw deflate stream (RFC 1951) that was read to get
-        ``plain``; all pieces of a part, joined, are one such stream.  Either may be empty.  ``None``: the
-        host had no gzip.  A part has always pieces or always ``None``.
-        """
+    def log_data(self, data: bytes) -> None:
+        """The next bytes of the part, as the host sent them."""
         ...
 
-    def log_end(self, status: Status, note: str, *, deflate_whole: bool) -> None:
+    def log_end(self, status: Status, note: str = "") -> None:
         """The part has ended.
 
         Args:
-            status: ``ok``: all of the part came and its check sum is right; ``truncated``: it was cut and
-                what came is kept; ``denied``, ``absent``, ``timeout``, ``error``: it could not be read.
+            status: ``ok``: the host sent all of it; ``truncated``: it was cut and what came is kept;
+                ``denied``, ``absent``, ``timeout``, ``error``: it could not be read.
             note: why, where it is not ``ok``.
-            deflate_whole: whether the joined pieces are a deflate stream that ends properly and inflates to
-                the joined plain bytes.  If not, it must be packed again from the plain bytes.
         """
         ...
 
@@ -115,7 +112,7 @@ class FrameReader:
         self._refused = False
         self._greeted = False
         self._probe: _OpenProbe | None = None
-        self._log: _OpenLog | None = None
+        self._log_is_open = False
         self._member: _Gunzip | None = None
         self._inner = _Splitter(nonce, self._output, self._inner_marker)
         self._outer = _Splitter(nonce, self._payload, self._marker)
@@ -148,10 +145,11 @@ class FrameReader:
             return
         if not self._greeted:
             self.noise = (self.noise + data)[:_MAX_NOISE]
-        elif self._log is not None:
-            self._log_bytes(self._log, data)
+        elif self._log_is_open:
+            if self._spend(len(data)):
+                self._sink.log_data(data)
         elif self._member is not None:
-            for plain, _ in self._member.feed(data):
+            for plain in self._member.feed(data):
                 self._inner.feed(plain)
                 if self._refused:
                     return
@@ -161,16 +159,6 @@ class FrameReader:
     def _output(self, data: bytes) -> None:
         if self._spend(len(data)) and self._probe is not None:
             self._probe.add(data)
-
-    def _log_bytes(self, log: _OpenLog, data: bytes) -> None:
-        if log.member is None:
-            if self._spend(len(data)):
-                self._sink.log_data(data, None)
-            return
-        for plain, deflated in log.member.feed(data):
-            if not self._spend(len(plain)):
-                return
-            self._sink.log_data(plain, deflated)
 
     def _spend(self, count: int) -> bool:
         """Whether the host may still send that much; if not, nothing more is read from it."""
@@ -196,7 +184,7 @@ class FrameReader:
                 self._member = _Gunzip()
             case ["log", "gzip" | "plain" as pack, size, modified, offset, line, name, *path]:
                 self._end_log(Status.TRUNCATED, "its end never came")
-                self._log = _OpenLog(_Gunzip() if pack == "gzip" else None)
+                self._log_is_open = True
                 self._sink.log_begin(
                     _safe_name(name),
                     " ".join(path),
@@ -204,6 +192,7 @@ class FrameReader:
                     _moment(modified),
                     _number(offset) or 0,
                     _number(line) or None,
+                    packed=pack == "gzip",
                 )
             case ["log-end", status, *note]:
                 self._end_log(_status(status), " ".join(note))
@@ -239,13 +228,9 @@ class FrameReader:
             self._inner.close()
 
     def _end_log(self, status: Status, note: str) -> None:
-        log, self._log = self._log, None
-        if log is None:
-            return
-        whole = log.member is None or log.member.whole
-        if status is Status.OK and not whole:
-            status, note = Status.TRUNCATED, "it was damaged on the way"
-        self._sink.log_end(status, note, deflate_whole=log.member is not None and whole)
+        if self._log_is_open:
+            self._log_is_open = False
+            self._sink.log_end(status, note)
 
     def _end_probe(self, status: Status, note: str) -> None:
         probe, self._probe = self._probe, None
@@ -279,15 +264,8 @@ class _OpenProbe:
         took = None
         if self._started is not None and self.ended is not None:
             took = max(0, self.ended - self._started) * 10
-        digest = hashlib.sha256(output).hexdigest()
+        digest = hashlib.sha256(output).hexdigest() if output else _NOTHING
         return ProbeResult(self.id, status, output, self.exit_code, took, self.via, note, digest)
-
-
-class _OpenLog:
-    """A log body that is still coming, packed or plain."""
-
-    def __init__(self, member: _Gunzip | None) -> None:
-        self.member = member
 
 
 class _Splitter:
@@ -333,65 +311,22 @@ class _Splitter:
 
 
 class _Gunzip:
-    """One gzip member (RFC 1952), inflated in steps, its raw deflate stream kept beside."""
+    """One gzip member (RFC 1952) in steps; where it is damaged, what came before."""
 
     def __init__(self) -> None:
-        self.whole = False
-        """Whether the member has ended, and its check sum and length were right."""
-        self._header: bytes | None = b""
-        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        self._crc = 0
-        self._size = 0
-        self._trailer = b""
+        self._inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
         self._broken = False
 
-    def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Pairs of what was unpacked and the deflated bytes that were read for it."""
-        if self._header is not None:
-            self._header += data
-            begin = _gzip_header(self._header)
-            if begin is None:
-                self._broken = self._broken or len(self._header) > _STEP
-                return
-            data, self._header = self._header[begin:], None
-            self._broken = self._broken or begin == 0
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What was unpacked."""
         while data and not self._broken and not self._inflate.eof:
             try:
                 plain = self._inflate.decompress(data, _STEP)
             except zlib.error:
                 self._broken = True
                 return
-            rest = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
-            deflated, data = data[: len(data) - len(rest)], rest
-            self._crc = zlib.crc32(plain, self._crc)
-            self._size += len(plain)
-            yield plain, deflated
-        if self._inflate.eof and not self._broken:
-            self._trailer = (self._trailer + data)[:8]
-            if len(self._trailer) == 8:
-                expected = self._crc.to_bytes(4, "little") + (self._size & 0xFFFFFFFF).to_bytes(4, "little")
-                self.whole = self._trailer == expected
-
-
-def _gzip_header(data: bytes) -> int | None:
-    """Where the deflate stream begins; ``None``: more is needed; 0: this is no gzip."""
-    if not b"\x1f\x8b\x08".startswith(data[:3]):
-        return 0
-    if len(data) < 10:
-        return None
-    flags, at = data[3], 10
-    if flags & 4:
-        if len(data) < at + 2:
-            return None
-        at += 2 + int.from_bytes(data[at : at + 2], "little")
-    for text in (8, 16):
-        if flags & text:
-            end = data.find(b"\0", at)
-            if end < 0:
-                return None
-            at = end + 1
-    at += 2 if flags & 2 else 0
-    return at if len(data) >= at else None
+            data = self._inflate.unconsumed_tail
+            yield plain
 
 
 def _safe_name(name: str) -> str:

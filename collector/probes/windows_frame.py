@@ -136,7 +136,7 @@ class WindowsFrameReader:
         elif isinstance(told.get("log"), dict):
             self._log(told["log"], body)
         elif told.get("more") is True and self._log_open:
-            self._sink.log_data(body, None)
+            self._sink.log_data(body)
         elif "log_end" in told:
             self._end_log(_status(told["log_end"]), _text(told, "note"))
         elif told.get("bye") is True:
@@ -180,14 +180,15 @@ class WindowsFrameReader:
             _time(told.get("modified")),
             _whole(told.get("offset")) or 0,
             _whole(told.get("line")),
+            packed=False,
         )
         if body:
-            self._sink.log_data(body, None)
+            self._sink.log_data(body)
 
     def _end_log(self, status: Status, note: str) -> None:
         if self._log_open:
             self._log_open = False
-            self._sink.log_end(status, note, deflate_whole=False)
+            self._sink.log_end(status, note)
 
 
 class _OpenFrame:

@@ -91,12 +91,20 @@ class _Kept:
         self.probes.append(result)
 
     def log_begin(
-        self, name: str, path: str, size: int, modified: datetime | None, offset: int, first_line: int | None
+        self,
+        name: str,
+        path: str,
+        size: int,
+        modified: datetime | None,
+        offset: int,
+        first_line: int | None,
+        *,
+        packed: bool,
     ) -> None:
         self.logs.append(LogSaid(name, path, size, modified, offset, first_line, b"", Status.TRUNCATED, ""))
 
-    def log_data(self, plain: bytes, deflated: bytes | None) -> None:
-        self.logs[-1] = replace(self.logs[-1], body=self.logs[-1].body + plain)
+    def log_data(self, data: bytes) -> None:
+        self.logs[-1] = replace(self.logs[-1], body=self.logs[-1].body + data)
 
-    def log_end(self, status: Status, note: str, *, deflate_whole: bool) -> None:
+    def log_end(self, status: Status, note: str = "") -> None:
         self.logs[-1] = replace(self.logs[-1], status=status, note=note)

@@ -53,9 +53,11 @@ def store(tmp_path: Path) -> Store:
                 writer.probe(result)
             for log in evidence.manifest.logs:
                 for part in log.parts:
-                    writer.log_begin(log.name, log.path, log.size, log.modified, part.offset, part.first_line)
-                    writer.log_data(evidence.open_log(log, part).read(), None)
-                    writer.log_end(log.status, log.note, deflate_whole=False)
+                    writer.log_begin(
+                        log.name, log.path, log.size, log.modified, part.offset, part.first_line, packed=False
+                    )
+                    writer.log_data(evidence.open_log(log, part).read())
+                    writer.log_end(log.status, log.note)
             subject = replace(evidence.manifest.subject, name=name)
             return writer.finish(replace(evidence.manifest, subject=subject))
 

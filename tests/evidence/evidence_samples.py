@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from datetime import UTC, datetime
 
@@ -52,16 +53,10 @@ def send_log(
     packed: bool = True,
 ) -> None:
     """One part of a log, as a frame reader hands it on."""
-    writer.log_begin(
-        name, f"/var/log/amazon/ssm/{name}", size or len(body), None, offset, 1 if not offset else None
-    )
-    if packed:
-        stream = deflate(body)
-        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        for at in range(0, len(stream), step):
-            piece = stream[at : at + step]
-            writer.log_data(inflate.decompress(piece), piece)
-    else:
-        for at in range(0, len(body), step):
-            writer.log_data(body[at : at + step], None)
-    writer.log_end(status, "" if status is Status.OK else "cut", deflate_whole=packed)
+    first_line = 1 if not offset else None
+    where = (f"/var/log/amazon/ssm/{name}", size or offset + len(body), None, offset, first_line)
+    writer.log_begin(name, *where, packed=packed)
+    sent = gzip.compress(body, 1) if packed else body
+    for at in range(0, len(sent), step):
+        writer.log_data(sent[at : at + step])
+    writer.log_end(status, "" if status is Status.OK else "cut")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from evidence_samples import LOG_LINE, deflate, send_log, small_manifest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.errors import EvidenceError
@@ -28,6 +29,9 @@ from collector.evidence.read import open_evidence, verify
 from collector.evidence.store import EvidenceWriter, file_name, run_folder
 
 SECRET = b"wJalrXUtnFEMIK7MDENGbPxRfiCYzEXAMPLEKEYx"
+LEAK = b"2026-11-23 06:26:14 DEBUG aws_secret_access_key=" + SECRET + b"\n"
+NOISE = b"".join(hashlib.sha256(b"%d" % number).hexdigest().encode() + b"\n" for number in range(2000))
+"""Lines that hardly shrink: 70 KB packed."""
 
 
 def read_logs(path: Path) -> dict[tuple[str, int], bytes]:
@@ -90,23 +94,40 @@ def test_python_unzip_and_other_tools_open_it(write: Callable[..., Path], tmp_pa
         pytest.skip("unzip is not installed (apt install unzip); read with Python's zipfile only")
 
 
-def test_the_hosts_own_packing_is_kept(tmp_path: Path) -> None:
-    body = b"".join(b"line %d\n" % number for number in range(50_000))
+@pytest.mark.parametrize("lines", [50, 50_000, 500_000])
+def test_the_hosts_own_packing_is_kept(tmp_path: Path, lines: int) -> None:
+    body = b"".join(b"line %d\n" % number for number in range(lines))
     with EvidenceWriter(tmp_path, "web-1") as writer:
         send_log(writer, "amazon-ssm-agent.log", body)
         path = writer.finish(small_manifest())
     assert deflate(body) in path.read_bytes()
+    assert read_logs(path) == {("amazon-ssm-agent.log", 0): body}
+    (part,) = open_evidence(path).manifest.logs[0].parts
+    assert (part.length, part.sha256) == (len(body), "")
+    assert part.packed_sha256 == hashlib.sha256(deflate(body)).hexdigest()
+
+
+@pytest.mark.parametrize("step", [1, 7, 19, 4096])
+def test_any_cutting_of_what_comes_gives_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    monkeypatch.setattr("collector.evidence.log_parts.HOLD", 100)
+    body = b"".join(b"line %d\n" % number for number in range(200))
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        send_log(writer, "amazon-ssm-agent.log", body, step=step)
+        send_log(writer, "errors.log", b"short\n", step=step)
+        path = writer.finish(small_manifest())
+    assert read_logs(path) == {("amazon-ssm-agent.log", 0): body, ("errors.log", 0): b"short\n"}
+    assert all(part.packed_sha256 for log in open_evidence(path).manifest.logs for part in log.parts)
 
 
 @pytest.mark.parametrize("packed", [True, False])
-@pytest.mark.parametrize("lines_before", [0, 10, 30_000])
+@pytest.mark.parametrize("lines_before", [0, 10, 10_000])
 @pytest.mark.parametrize("step", [100, 65_536])
 def test_a_part_with_a_secret_is_packed_again_without_it(
     tmp_path: Path, packed: bool, lines_before: int, step: int
 ) -> None:
-    secret = b"2026-11-23 06:26:14 DEBUG aws_secret_access_key=" + SECRET + b"\n"
-    noise = b"".join(hashlib.sha256(b"%d" % number).hexdigest().encode() + b"\n" for number in range(2000))
-    body = LOG_LINE * lines_before + noise + secret + noise + secret + LOG_LINE * 10
+    body = LOG_LINE * lines_before + NOISE[:60_000] + LEAK + NOISE[60_000:] + LEAK + LOG_LINE * 10
     with EvidenceWriter(tmp_path, "web-1") as writer:
         send_log(writer, "errors.log", LOG_LINE)
         send_log(writer, "amazon-ssm-agent.log", body, packed=packed, step=step)
@@ -124,24 +145,44 @@ def test_a_part_with_a_secret_is_packed_again_without_it(
         assert sum(member.compress_size for member in archive.infolist()) > path.stat().st_size - 2000
 
 
-def test_no_secret_is_on_the_disk_at_any_moment(tmp_path: Path) -> None:
-    """Incompressible lines keep the plain text readable in the packed stream, if it were there."""
-    secret = b"aws_secret_access_key=" + SECRET + b"\n"
+def test_a_secret_in_a_large_part_is_masked_whenever_it_is_read(tmp_path: Path) -> None:
+    """It was the host's to mask it; whoever reads the part does not see what the host overlooked."""
+    body = NOISE * 3 + LEAK + NOISE * 3
     with EvidenceWriter(tmp_path, "web-1") as writer:
-        writer.log_begin("amazon-ssm-agent.log", "/x", 1, None, 0, 1)
-        packer = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
-        for number in range(200):
-            plain = os.urandom(4000).hex().encode() + b"\n" + (secret if number == 100 else b"")
-            for at in range(0, len(plain), 997):
-                piece = plain[at : at + 997]
-                writer.log_data(piece, packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH))
-                if number > 98:
-                    writer._file.flush()
-                    on_disk = (tmp_path / "web-1.zip.part").read_bytes()
-                    assert SECRET[:20] not in on_disk
-        writer.log_data(b"", packer.flush())
-        writer.log_end(Status.OK, "", deflate_whole=True)
+        send_log(writer, "amazon-ssm-agent.log", body)
         path = writer.finish(small_manifest())
+    (part,) = open_evidence(path).manifest.logs[0].parts
+    assert part.packed_sha256
+    assert read_logs(path) == {("amazon-ssm-agent.log", 0): body.replace(SECRET, b"***")}
+
+
+def test_a_large_part_that_was_altered_is_not_read(tmp_path: Path) -> None:
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        send_log(writer, "amazon-ssm-agent.log", NOISE * 3)
+        path = writer.finish(small_manifest())
+    whole = path.read_bytes()
+    at = whole.index(deflate(NOISE * 3)) + 100_000
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with pytest.raises(EvidenceError, match=r"amazon-ssm-agent\.log"):
+        read_logs(path)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_no_secret_of_a_small_part_is_on_the_disk_at_any_moment(tmp_path: Path, packed: bool) -> None:
+    """Incompressible lines keep the plain text readable in the packed stream, if it were there."""
+    lines = [os.urandom(300).hex().encode() + b"\n" for _ in range(100)]
+    body = b"".join([*lines[:50], LEAK, *lines[50:]])
+    packer = zlib.compressobj(0, zlib.DEFLATED, 31)
+    sent = packer.compress(body) + packer.flush() if packed else body
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        writer.log_begin("amazon-ssm-agent.log", "/x", len(body), None, 0, 1, packed=packed)
+        for at in range(0, len(sent), 997):
+            writer.log_data(sent[at : at + 997])
+            writer._file.flush()
+            assert SECRET[:20] not in (tmp_path / "web-1.zip.part").read_bytes()
+        writer.log_end(Status.OK)
+        path = writer.finish(small_manifest())
+    assert SECRET[:20] not in path.read_bytes()
     assert open_evidence(path).manifest.logs[0].parts[0].redacted == 1
 
 
@@ -154,30 +195,74 @@ def test_secrets_of_a_probe_are_masked_and_counted(tmp_path: Path) -> None:
     assert result.redacted == 1
 
 
-@pytest.mark.parametrize("cut", [1, 40, 5000])
-def test_a_deflate_stream_that_breaks_off_is_packed_again(tmp_path: Path, cut: int) -> None:
-    body = b"".join(hashlib.sha256(b"%d" % number).hexdigest().encode() + b"\n" for number in range(5000))
-    stream = deflate(body)[:-cut]
-    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+@pytest.mark.parametrize("lines", [1000, 50_000], ids=["small", "large"])
+@pytest.mark.parametrize("cut", [1, 8, 40, 5000])
+@pytest.mark.parametrize("status", [Status.OK, Status.TRUNCATED])
+def test_a_stream_that_breaks_off_is_packed_again(
+    tmp_path: Path, lines: int, cut: int, status: Status
+) -> None:
+    """Whether the host knows of it or not: a packer that was killed says nothing."""
+    body = b"".join(hashlib.sha256(b"%d" % number).hexdigest().encode() + b"\n" for number in range(lines))
+    sent = gzip.compress(body, 1)[:-cut]
+    came = zlib.decompressobj(31).decompress(sent)
     with EvidenceWriter(tmp_path, "web-1") as writer:
-        writer.log_begin("amazon-ssm-agent.log", "/x", len(body), None, 0, 1)
-        came = b""
-        for at in range(0, len(stream), 3000):
-            plain = inflate.decompress(stream[at : at + 3000])
-            came += plain
-            writer.log_data(plain, stream[at : at + 3000])
-        writer.log_end(Status.TRUNCATED, "cut", deflate_whole=False)
+        writer.log_begin("amazon-ssm-agent.log", "/x", len(body), None, 0, 1, packed=True)
+        for at in range(0, len(sent), 3000):
+            writer.log_data(sent[at : at + 3000])
+        writer.log_end(status, "cut" if status is Status.TRUNCATED else "")
         path = writer.finish(small_manifest())
     (log,) = open_evidence(path).manifest.logs
     assert (log.status, log.parts[0].length) == (Status.TRUNCATED, len(came))
+    assert log.note == ("cut" if status is Status.TRUNCATED else "it was damaged on the way")
     assert read_logs(path)["amazon-ssm-agent.log", 0] == came
     assert len(came) > len(body) - 20_000
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_a_damaged_byte_never_makes_a_part_look_whole(tmp_path: Path, at: int, flip: int) -> None:
+    sent = bytearray(gzip.compress(LOG_LINE * 100 + NOISE[:2000], 1))
+    sent[at % len(sent)] ^= flip
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        writer.log_begin("errors.log", "/x", len(LOG_LINE) * 100 + 2000, None, 0, 1, packed=True)
+        writer.log_data(bytes(sent))
+        writer.log_end(Status.OK)
+        path = writer.finish(small_manifest())
+    (log,) = open_evidence(path).manifest.logs
+    if log.status is Status.OK:
+        assert read_logs(path) == {("errors.log", 0): LOG_LINE * 100 + NOISE[:2000]}
+
+
+def test_what_is_no_gzip_leaves_nothing(tmp_path: Path) -> None:
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        for name, sent in {"a": b"", "b": b"\x1f", "c": b"plain text", "d": os.urandom(400_000)}.items():
+            writer.log_begin(name, "/x", 100, None, 0, 1, packed=True)
+            writer.log_data(sent)
+            writer.log_end(Status.OK)
+        path = writer.finish(small_manifest())
+    logs = open_evidence(path).manifest.logs
+    assert [(log.status, log.parts) for log in logs] == [(Status.TRUNCATED, ())] * 4
+
+
+def test_a_bomb_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.evidence.store.MAX_LOGS", 20 << 20)
+    with EvidenceWriter(tmp_path, "web-1") as writer:
+        send_log(writer, "errors.log", LOG_LINE)
+        send_log(writer, "amazon-ssm-agent.log", bytes(64 << 20))
+        send_log(writer, "hibernate.log", NOISE * 3)
+        path = writer.finish(small_manifest())
+    statuses = {log.name: log.status for log in open_evidence(path).manifest.logs}
+    assert statuses == {
+        "errors.log": Status.OK, "amazon-ssm-agent.log": Status.TRUNCATED, "hibernate.log": Status.OK,
+    }  # fmt: skip
 
 
 def test_a_part_left_open_is_closed_as_truncated(tmp_path: Path) -> None:
     with EvidenceWriter(tmp_path, "web-1") as writer:
-        writer.log_begin("amazon-ssm-agent.log", "/x", 10_000, None, 0, 1)
-        writer.log_data(LOG_LINE * 3, None)
+        writer.log_begin("amazon-ssm-agent.log", "/x", 10_000, None, 0, 1, packed=False)
+        writer.log_data(LOG_LINE * 3)
         path = writer.finish(small_manifest())
     (log,) = open_evidence(path).manifest.logs
     assert log.status is Status.TRUNCATED
@@ -186,8 +271,8 @@ def test_a_part_left_open_is_closed_as_truncated(tmp_path: Path) -> None:
 
 def test_a_log_that_could_not_be_read_leaves_its_status_only(tmp_path: Path) -> None:
     with EvidenceWriter(tmp_path, "web-1") as writer:
-        writer.log_begin("errors.log", "/x", 10, None, 0, 1)
-        writer.log_end(Status.DENIED, "permission denied", deflate_whole=True)
+        writer.log_begin("errors.log", "/x", 10, None, 0, 1, packed=True)
+        writer.log_end(Status.DENIED, "permission denied")
         send_log(writer, "hibernate.log", LOG_LINE)
         path = writer.finish(small_manifest())
     errors, hibernate = open_evidence(path).manifest.logs
@@ -263,10 +348,10 @@ def test_killed_in_the_middle_no_file_looks_whole(tmp_path: Path) -> None:
         from pathlib import Path
         from collector.evidence.store import EvidenceWriter
         writer = EvidenceWriter(Path(sys.argv[1]), "web-1")
-        writer.log_begin("amazon-ssm-agent.log", "/x", 1, None, 0, 1)
+        writer.log_begin("amazon-ssm-agent.log", "/x", 1, None, 0, 1, packed=False)
         print("begun", flush=True)
         while True:
-            writer.log_data(os.urandom(50_000).hex().encode() + b"\\n", None)
+            writer.log_data(os.urandom(50_000).hex().encode() + b"\\n")
     """)
     child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
     assert child.stdout is not None
@@ -312,19 +397,20 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> No
         EvidenceWriter(tmp_path / "nowhere", "web-1")
 
 
-def test_memory_stays_bounded_while_a_log_passes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("packed", [True, False])
+def test_memory_stays_bounded_while_a_log_passes(tmp_path: Path, packed: bool) -> None:
     import tracemalloc
 
     block = b"".join(b"2026-11-23 06:26:14 INFO line %d of many\n" % number for number in range(1000))
-    packer = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     tracemalloc.start()
     try:
         with EvidenceWriter(tmp_path, "web-1") as writer:
-            writer.log_begin("amazon-ssm-agent.log", "/x", 1, None, 0, 1)
+            writer.log_begin("amazon-ssm-agent.log", "/x", len(block) * 500, None, 0, 1, packed=packed)
             for _ in range(500):
-                writer.log_data(block, packer.compress(block))
-            writer.log_data(b"", packer.flush())
-            writer.log_end(Status.OK, "", deflate_whole=True)
+                writer.log_data(packer.compress(block) if packed else block)
+            writer.log_data(packer.flush() if packed else b"")
+            writer.log_end(Status.OK)
             writer.finish(small_manifest())
         _, peak = tracemalloc.get_traced_memory()
     finally:

@@ -32,11 +32,25 @@ class KeptLog:
     modified: datetime | None
     offset: int
     first_line: int | None
-    plain: bytes = b""
-    deflated: bytes | None = None
+    packed: bool
+    sent: bytes = b""
     status: Status | None = None
     note: str = ""
-    deflate_whole: bool = False
+
+    @property
+    def plain(self) -> bytes:
+        """As far as it can be unpacked."""
+        return zlib.decompressobj(31).decompress(self.sent) if self.packed else self.sent
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is one gzip member, from end to end."""
+        inflate = zlib.decompressobj(31)
+        try:
+            inflate.decompress(self.sent)
+        except zlib.error:
+            return False
+        return inflate.eof and not inflate.unused_data
 
 
 @dataclass
@@ -51,25 +65,28 @@ class KeepingSink:
         self.probes[result.probe] = result
 
     def log_begin(
-        self, name: str, path: str, size: int, modified: datetime | None, offset: int, first_line: int | None
+        self,
+        name: str,
+        path: str,
+        size: int,
+        modified: datetime | None,
+        offset: int,
+        first_line: int | None,
+        *,
+        packed: bool,
     ) -> None:
         assert all(log.status is not None for log in self.logs)
-        self.logs.append(KeptLog(name, path, size, modified, offset, first_line))
+        self.logs.append(KeptLog(name, path, size, modified, offset, first_line, packed))
 
-    def log_data(self, plain: bytes, deflated: bytes | None) -> None:
+    def log_data(self, data: bytes) -> None:
         log = self.logs[-1]
         assert log.status is None
-        log.plain += plain
-        if deflated is not None:
-            log.deflated = (log.deflated or b"") + deflated
+        log.sent += data
 
-    def log_end(self, status: Status, note: str, *, deflate_whole: bool) -> None:
+    def log_end(self, status: Status, note: str = "") -> None:
         log = self.logs[-1]
         assert log.status is None
-        log.status, log.note, log.deflate_whole = status, note, deflate_whole
-        if deflate_whole:
-            assert log.deflated is not None
-            assert zlib.decompress(log.deflated, -15) == log.plain
+        log.status, log.note = status, note
 
 
 @dataclass

@@ -58,7 +58,7 @@ STREAM = (
 def outcome(sink: KeepingSink) -> object:
     return (
         sink.probes,
-        [(log.name, log.offset, log.plain, log.deflated, log.status, log.deflate_whole) for log in sink.logs],
+        [(log.name, log.offset, log.packed, log.sent, log.status) for log in sink.logs],
     )
 
 
@@ -72,7 +72,7 @@ def test_a_whole_answer() -> None:
     assert answer.sink.probes["endpoint-ssm"].output == b"[resolve]\n"
     assert answer.sink.probes["uname"].status is Status.ERROR
     body = answer.sink.logs[0]
-    assert (body.plain, body.status, body.deflate_whole) == (LOG, Status.OK, True)
+    assert (body.plain, body.status, body.is_whole) == (LOG, Status.OK, True)
     assert (body.size, body.offset, body.first_line) == (30000, 100, 7)
     assert answer.sink.logs[1].plain == b""
     assert answer.reader.noise == b"Welcome to the bastion\n"
@@ -89,7 +89,7 @@ def test_a_plain_answer_keeps_every_byte_of_a_log() -> None:
     )
     answer = read_answer(stream + b"\n@@no\n\n" + mark("log-end ok") + mark("bye"))
     assert answer.sink.probes["uname"].output == b"Linux"
-    assert (answer.sink.logs[0].plain, answer.sink.logs[0].deflated) == (b"\n@@no\n\n", None)
+    assert (answer.sink.logs[0].sent, answer.sink.logs[0].packed) == (b"\n@@no\n\n", False)
     assert answer.sink.logs[0].modified is None
 
 
@@ -177,7 +177,7 @@ def test_a_damaged_byte_never_makes_a_log_look_whole(at: int, flip: int) -> None
     damaged = bytearray(STREAM)
     damaged[at] ^= flip
     for log in read_answer(bytes(damaged)).sink.logs:
-        if log.status is Status.OK:
+        if log.status is Status.OK and log.packed and log.is_whole:
             assert log.plain in (LOG, b"")
 
 
@@ -187,15 +187,24 @@ def test_content_cannot_forge_a_frame() -> None:
     assert read_answer(stream).sink.probes["routes"].output == evil
 
 
-def test_a_bomb_is_refused() -> None:
+def test_a_bomb_of_outputs_is_refused() -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(64)) + packer.flush()
+    reader = FrameReader(NONCE, KeepingSink(), LINUX, max_total=4 << 20)
+    reader.feed(mark("hello 1 gzip") + mark("local gzip") + bomb + mark("bye"))
+    reader.finish()
+    assert not reader.complete
+
+
+def test_a_log_without_an_end_is_refused() -> None:
     sink = KeepingSink()
     reader = FrameReader(NONCE, sink, LINUX, max_total=4 << 20)
-    stream = mark("hello 1 gzip") + mark("log gzip 9 9 0 1 a /a") + bomb + mark("log-end ok") + mark("bye")
-    reader.feed(stream)
+    reader.feed(mark("hello 1 gzip") + mark("log gzip 9 9 0 1 a /a"))
+    for _ in range(64):
+        reader.feed(bytes(1 << 20))
+    reader.feed(mark("log-end ok") + mark("bye"))
     reader.finish()
-    assert len(sink.logs[0].plain) <= 4 << 20
+    assert len(sink.logs[0].sent) <= 4 << 20
     assert sink.logs[0].status is Status.TRUNCATED
     assert not reader.complete
 
@@ -211,7 +220,7 @@ def test_a_log_that_the_host_may_not_read_is_denied() -> None:
     stream = mark("hello 1 gzip") + mark("log gzip 0 - 0 1 errors.log /x y/errors.log")
     answer = read_answer(stream + mark("log-end denied permission denied"))
     assert (answer.sink.logs[0].status, answer.sink.logs[0].path) == (Status.DENIED, "/x y/errors.log")
-    assert not answer.sink.logs[0].deflate_whole
+    assert not answer.sink.logs[0].sent
 
 
 def test_a_log_name_cannot_leave_the_evidence() -> None:

@@ -201,7 +201,7 @@ def test_logs_come_whole_within_the_budget(private_host: RunScript) -> None:
         "amazon-ssm-agent.log", "errors.log", "audits/amazon-ssm-agent-audit-2026-11-23",
         "amazon-ssm-agent.log.3", "amazon-ssm-agent.log.1",
     ]  # fmt: skip
-    assert all(log.status is Status.OK and log.deflate_whole for log in logs)
+    assert all(log.status is Status.OK and log.is_whole for log in logs)
     # The cover is as long as what it covers, so that offsets in the host's file stay true.
     assert logs[0].plain.decode() == log.replace("user:pass@word", "*" * 14)
     assert logs[0].path == f"{folder}/amazon-ssm-agent.log"

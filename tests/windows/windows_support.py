@@ -22,18 +22,25 @@ class Kept:
         self.probes[result.probe] = result
 
     def log_begin(
-        self, name: str, path: str, size: int, modified: datetime | None, offset: int, first_line: int | None
+        self,
+        name: str,
+        path: str,
+        size: int,
+        modified: datetime | None,
+        offset: int,
+        first_line: int | None,
+        *,
+        packed: bool,
     ) -> None:
+        assert not packed
         assert len(self.ends) == len(self.logs), "a log begins within another"
         self.logs.append((name, path, size, modified, offset, first_line))
         self.bodies.append(b"")
 
-    def log_data(self, plain: bytes, deflated: bytes | None) -> None:
+    def log_data(self, data: bytes) -> None:
         assert len(self.ends) < len(self.logs), "bytes of no log"
-        assert deflated is None
-        self.bodies[-1] += plain
+        self.bodies[-1] += data
 
-    def log_end(self, status: Status, note: str, *, deflate_whole: bool) -> None:
+    def log_end(self, status: Status, note: str = "") -> None:
         assert len(self.ends) < len(self.logs), "the end of no log"
-        assert not deflate_whole
         self.ends.append((status, note))

@@ -157,7 +157,9 @@ class PlainReader:
             return ProbeResult(
                 name, Status.ABSENT, note="there is no log of the agent, or it may not be read"
             )
-        self._sink.log_begin("amazon-ssm-agent.log", f"{_LOGS}\\amazon-ssm-agent.log", 0, None, 0, None)
-        self._sink.log_data(text + b"\n", None)
-        self._sink.log_end(Status.TRUNCATED, f"its last {_LOG_LINES} lines", deflate_whole=False)
+        self._sink.log_begin(
+            "amazon-ssm-agent.log", f"{_LOGS}\\amazon-ssm-agent.log", 0, None, 0, None, packed=False
+        )
+        self._sink.log_data(text + b"\n")
+        self._sink.log_end(Status.TRUNCATED, f"its last {_LOG_LINES} lines")
         return ProbeResult(name, Status.OK, via="cmd.exe", ran_as=self.hello.get("user", ""))

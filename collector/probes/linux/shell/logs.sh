@@ -3,6 +3,15 @@
 # Where the agent says that it started, from 2.x to 3.3; the proxy block is the first thing a start prints.
 START_LINES='Proxy environment variables:|amazon-ssm-agent - v[0-9]'
 
+# What a log must not hold: users and passwords in URLs, keys, tokens and signatures behind their names, what an
+# Authorization header shows, private keys.
+NAMED_KEY='[Ss][Ee][Cc][Rr][Ee][Tt][A-Za-z_]*[Kk][Ee][Yy]'
+NAMED_TOKEN='[Tt][Oo][Kk][Ee][Nn][A-Za-z]*'
+NAMED_SIGNATURE='[Ss][Ii][Gg][Nn][Aa][Tt][Uu][Rr][Ee]'
+EQUALS='["'\'' \[]*[:=]["'\'' \[]*'
+LONG='[A-Za-z0-9/+%_-]'
+SECRETS="uthorization${EQUALS}[A-Za-z0-9]|PRIVATE KEY-----|://[^[:space:]]*@|($NAMED_KEY|$NAMED_TOKEN|$NAMED_SIGNATURE)$EQUALS${LONG}{40}"
+
 # collect_logs: every log of the agent, the newest and most telling first.
 collect_logs() {
     LEFT=$LOG_BUDGET
@@ -129,12 +138,20 @@ part_of() {
     if [ "$2" = 0 ]; then cut_file "$1"; else tail -c "+$(($2 + 1))" "$1" | cut_stream; fi
 }
 
-# mask_log FILE OFFSET: the agent prints its proxy settings.  The cover is as long as what it covers, so
-# that offsets stay true; and as few logs hold any, a quick look comes first.
+# mask_log FILE OFFSET: the agent prints its proxy settings, and in debug mode more.  Few logs hold a secret, so
+# a quick look comes first.  The cover of a URL's user is as long as what it covers: offsets stay true.
 mask_log() {
-    part_of "$@" | grep -a -q '://[^[:space:]]*@'
+    part_of "$@" | grep -a -q -E "$SECRETS"
     case $? in
     1) cat ;;
-    *) sed -e ':again' -e 's#\(://\**\)[^*[:space:]]\([^[:space:]]*@\)#\1*\2#' -e 't again' ;;
+    *)
+        sed -e ':again' -e 's#\(://\**\)[^*[:space:]]\([^[:space:]]*@\)#\1*\2#' -e 't again' \
+            -e "s#\\($NAMED_KEY$EQUALS\\)$LONG\\{40,\\}[=.]*#\\1***#g" \
+            -e "s#\\($NAMED_TOKEN$EQUALS\\)$LONG\\{40,\\}[=.]*#\\1***#g" \
+            -e "s#\\($NAMED_SIGNATURE$EQUALS\\)$LONG\\{40,\\}[=.]*#\\1***#g" \
+            -e "s#\\(uthorization${EQUALS}[A-Za-z0-9-]\\{1,20\\}[[:space:]]\\{1,\\}\\)[^[:space:]\"',*][^[:space:]\"',]*#\\1***#g" \
+            -e '/-----BEGIN [A-Z ]*PRIVATE KEY-----/,/-----END [A-Z ]*PRIVATE KEY-----/{' \
+            -e '/PRIVATE KEY-----/!s/^..*$/***/' -e '}'
+        ;;
     esac
 }
