@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from analyzers.diagnosis import Owner
 from collector.errors import UsageError
+from collector.evidence.handed_on import fit_to_hand_on
 from reports.base import HostReport, SweepInfo
 from reports.entry import Entry, entry_of
 from reports.files import file_in, make_folder
@@ -104,10 +105,12 @@ class PackageReporter:
         self._zip.writestr(info, text.encode("utf-8", "backslashreplace"))
 
     def _evidence(self, path: Path, name: str) -> None:
-        """A zip already: it is stored as it is."""
+        """A zip already: it is stored as it is, unless a secret is found in it that nobody saw before."""
         try:
-            with path.open("rb") as source, self._zip.open(self._info(name), "w") as member:
-                shutil.copyfileobj(source, member)
+            with tempfile.TemporaryDirectory(dir=self._path.parent, prefix=".writing-") as folder:
+                fit = fit_to_hand_on(path, Path(folder))
+                with fit.open("rb") as source, self._zip.open(self._info(name), "w") as member:
+                    shutil.copyfileobj(source, member)
         except OSError as error:
             raise UsageError(f"{path}: cannot be packed: {error.strerror}") from error
 

@@ -10,15 +10,23 @@ from collector.evidence.secrets_scan import Masker
 _PIECE = 256 * 1024
 
 
-def masked(content: BinaryIO) -> io.BufferedReader:
-    """``content`` with secrets masked, as it is read; closing it closes ``content``."""
-    return io.BufferedReader(_Masked(content), _PIECE)
+class MaskedStream(io.BufferedReader):
+    """``content`` with its secrets masked, as it is read; closing it closes ``content``."""
+
+    def __init__(self, content: BinaryIO) -> None:
+        self._masker = Masker()
+        super().__init__(_Masked(content, self._masker), _PIECE)
+
+    @property
+    def count(self) -> int:
+        """Secrets masked so far."""
+        return self._masker.count
 
 
 class _Masked(io.RawIOBase):
-    def __init__(self, content: BinaryIO) -> None:
+    def __init__(self, content: BinaryIO, masker: Masker) -> None:
         self._content = content
-        self._masker = Masker()
+        self._masker = masker
         self._clean = b""
         self._ended = False
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from collector.errors import EvidenceError
 from collector.evidence.log_folder import HostLogs, SingleLog, hosts_in, open_host
 from collector.evidence.manifest import from_json
-from collector.evidence.masked import masked
+from collector.evidence.masked import MaskedStream
 from collector.evidence.memory import not_asked
 from collector.evidence.model import Clock, Evidence, LogFile, LogPart, Manifest, ProbeResult
 from collector.evidence.store import MANIFEST, SUFFIX
@@ -99,7 +99,7 @@ class StoredEvidence:
         if self.tree.packed_sha256(part.member) != part.packed_sha256:
             stream.close()
             raise altered(self.tree.path, part.member)
-        return masked(stream)
+        return MaskedStream(stream)
 
 
 def clock_of(source: Source) -> Clock | None:

@@ -63,6 +63,8 @@ def find_secrets(data: bytes) -> list[Span]:
 
 def mask_secrets(data: bytes) -> tuple[bytes, int]:
     """``data`` with its secrets masked, and how many there were."""
+    if not data:
+        return data, 0
     spans = find_secrets(data)
     return _without(data, spans), len(spans)
 
