@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -189,8 +189,8 @@ def _open_file(path: Path) -> StoredEvidence:
         raise EvidenceError(
             f"{path}: the outputs of its probes are larger than {MAX_OUTPUTS} bytes; not read"
         )
-    manifest = from_json(_read(tree, MANIFEST), str(path))
-    probes = tuple(_with_output(tree, result) for result in manifest.probes)
+    manifest = from_json(tree.contents([MANIFEST])[MANIFEST], str(path))
+    probes = _with_outputs(tree, manifest.probes)
     for part in (part for log in manifest.logs for part in log.parts):
         if part.member not in sizes:
             raise EvidenceError(
@@ -199,19 +199,17 @@ def _open_file(path: Path) -> StoredEvidence:
     return StoredEvidence(tree, replace(manifest, probes=probes, digest=_digest(path)))
 
 
-def _with_output(tree: ZipTree, result: ProbeResult) -> ProbeResult:
-    if result.sha256 == _NOTHING:
-        return result
-    member = f"probes/{result.probe}.txt"
-    output = _read(tree, member)
-    if hashlib.sha256(output).hexdigest() != result.sha256:
-        raise altered(tree.path, member)
-    return replace(result, output=output)
+def _with_outputs(tree: ZipTree, probes: Sequence[ProbeResult]) -> tuple[ProbeResult, ...]:
+    outputs = tree.contents(_output_of(result) for result in probes if result.sha256 != _NOTHING)
+    for result in probes:
+        output = outputs.get(_output_of(result))
+        if output is not None and hashlib.sha256(output).hexdigest() != result.sha256:
+            raise altered(tree.path, _output_of(result))
+    return tuple(replace(result, output=outputs.get(_output_of(result), b"")) for result in probes)
 
 
-def _read(tree: ZipTree, member: str) -> bytes:
-    with tree.open(member) as stream:
-        return stream.read()
+def _output_of(result: ProbeResult) -> str:
+    return f"probes/{result.probe}.txt"
 
 
 def _digest(path: Path) -> str:

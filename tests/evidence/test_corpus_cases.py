@@ -161,4 +161,10 @@ def test_what_was_not_there_is_absent_and_what_printed_nothing_is_empty() -> Non
     assert evidence.probe("agent-config").status is Status.ABSENT
     assert (evidence.probe("iptables").status, evidence.probe("iptables").output) == (Status.OK, b"")
     assert evidence.probe("oom").status is Status.SKIPPED
-    assert load_case(CORPUS / "wine-iam-denied-uii").manifest.subject.platform is Platform.WINDOWS
+
+
+def test_the_platform_is_that_of_the_facts_and_without_them_that_of_the_logs() -> None:
+    """An agent for Windows ran under Wine: its facts are of the Linux host beneath."""
+    wine = CORPUS / "wine-iam-denied-uii"
+    assert load_case(wine).manifest.subject.platform is Platform.LINUX
+    assert load_case(wine, with_facts=False).manifest.subject.platform is Platform.WINDOWS
