@@ -35,7 +35,12 @@ def main(arguments: Sequence[str]) -> int:
 def _collect(work: str, out: Path) -> Callable[[Connection, Target, Deadline], object]:
     if not WORKS[work].lanes:
         return partial(_hello, out)
-    return partial(_evidence, work, out)
+    from collector.collect import collect_host
+
+    def evidence(connection: Connection, target: Target, deadline: Deadline) -> None:
+        collect_host(connection, target, WORKS[work].options, out, deadline)
+
+    return evidence
 
 
 def _hello(out: Path, connection: Connection, target: Target, deadline: Deadline) -> None:
@@ -45,12 +50,6 @@ def _hello(out: Path, connection: Connection, target: Target, deadline: Deadline
             file.write(data)
 
         connection.run(HELLO, keep, deadline=deadline, max_bytes=1000)
-
-
-def _evidence(work: str, out: Path, connection: Connection, target: Target, deadline: Deadline) -> None:
-    from collector.collect import collect_host
-
-    collect_host(connection, target, WORKS[work].options, out, deadline)
 
 
 if __name__ == "__main__":

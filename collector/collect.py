@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from collector.connections.base import Connection, Deadline, RunResult
@@ -105,7 +106,7 @@ def collect_host(
             failure=_failure(failure),
             ran_as=_ran_as(reader.hello) or connection.facts.user,
             privilege=reader.hello.get("privilege", ""),
-            script_sha256=hashlib.sha256(script.replace(nonce.encode(), b"0" * len(nonce))).hexdigest(),
+            script_sha256=_sha256(script.replace(nonce.encode(), b"0" * len(nonce))),
         )
         return CollectedHost(writer.finish(manifest), _failure(failure))
 
@@ -167,6 +168,12 @@ def subject_of(target: Target, platform: Platform) -> Subject:
         target.zone,
         target.root,
     )
+
+
+@lru_cache(maxsize=64)
+def _sha256(script: bytes) -> str:
+    """The same for all hosts that are asked the same."""
+    return hashlib.sha256(script).hexdigest()
 
 
 def _ran_as(hello: Mapping[str, str]) -> str:

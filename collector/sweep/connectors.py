@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from typing import TYPE_CHECKING, cast
 
@@ -42,6 +43,7 @@ class Connectors:
         if transport is Transport.SSH:
             from collector.connections.ssh import SshConnector  # paramiko and fabric: heavy
 
+            gc.freeze()  # what was imported stays; to look through it again and again took a tenth of a sweep
             return SshConnector(self._settings.ssh)
         if transport is Transport.WINRM:
             from collector.connections.winrm import WinrmConnector
