@@ -20,7 +20,7 @@ def as_its_platform(
         return connection, Platform.WINDOWS
     if target.transport is Transport.LOCAL:
         return connection, Platform.LINUX
-    from collector.connections.ssh import SshConnection  # paramiko and fabric: heavy
+    from collector.connections.ssh_connection import SshConnection  # paramiko and fabric: heavy
 
     if not isinstance(connection, SshConnection):
         return connection, Platform.LINUX

@@ -11,7 +11,7 @@ import contextlib
 from collector.connections.base import Deadline, RunResult, Sink
 from collector.connections.bootstrap import INCOMPLETE
 from collector.connections.handover import Handover
-from collector.connections.ssh import SshConnection
+from collector.connections.ssh_connection import SshConnection
 from collector.connections.windows_bootstrap import WindowsHandover, command_line
 from collector.connections.windows_cmd import ARGUMENTS, PROGRAM, Typing
 from collector.errors import ConnectionFailed

@@ -18,7 +18,8 @@ import pytest
 
 from collector.connections.base import Deadline
 from collector.connections.settings import SshSettings
-from collector.connections.ssh import SshConnection, SshConnector
+from collector.connections.ssh import SshConnector
+from collector.connections.ssh_connection import SshConnection
 from collector.target import Target
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from ssh_rig import PASSWORD, Account, Said, Server, StartSshd, ask
 
-from collector.connections.ssh import SshConnection
+from collector.connections.ssh_connection import SshConnection
 from collector.target import Become
 
 pytestmark = pytest.mark.root

@@ -15,9 +15,9 @@ import pytest
 from pytest_mock import MockerFixture
 from ssh_rig import ME, Server, StartSshd, ask
 
-from collector.connections import ssh
+from collector.connections import ssh_connection
 from collector.connections.base import Deadline, RunResult
-from collector.connections.ssh import SshConnection
+from collector.connections.ssh_connection import SshConnection
 from collector.errors import ConnectionFailed, FailureKind
 
 
@@ -249,7 +249,7 @@ def test_a_write_to_one_who_is_gone_leaves_what_it_said_to_be_read(
     channel = mocker.Mock(closed=is_gone)
     channel.sendall.side_effect = OSError("Socket is closed")
     with contextlib.nullcontext() if is_gone else pytest.raises(OSError):
-        ssh._write(channel, b"script")
+        ssh_connection._write(channel, b"script")
 
 
 def test_a_connection_that_falls_silent_in_the_middle(sshd: Server) -> None:

@@ -18,7 +18,7 @@ from winrm_rig import HTTP, Rig, say
 from collector.connections import windows_ssh
 from collector.connections.base import Deadline
 from collector.connections.platform import as_its_platform
-from collector.connections.ssh import SshConnection
+from collector.connections.ssh_connection import SshConnection
 from collector.connections.windows_ssh import WindowsSshConnection, platform_behind
 from collector.errors import ConnectionFailed, FailureKind
 from collector.sweep import SweepSettings, sweep
