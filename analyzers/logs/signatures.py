@@ -36,13 +36,13 @@ class Axis(StrEnum):
     ENTRY = "entry"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Signature:
     """One signature as its file has it."""
 
     id: str
     axis: Axis
-    pattern: re.Pattern[str]
+    regex: str
     means: str
     """One English sentence."""
     origin: str
@@ -78,6 +78,11 @@ class Signature:
     """Of a failure: tried only when no other fits, in whichever ``caused by``."""
     vague: bool = False
     examples: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled when it is first searched for: a fleet's logs need few of them all."""
+        return re.compile(self.regex)
 
     def applies(self, level: str, body: str) -> bool:
         return (not self.levels or level in self.levels) and (not self.context or f"[{self.context}]" in body)
@@ -298,7 +303,9 @@ def _built_in() -> Signatures:
         (file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name
     )
     signatures = [
-        s for file in files for s in read_signatures(file.read_text("utf-8"), f"signatures/{file.name}")
+        signature
+        for file in files
+        for signature in read_signatures(file.read_text("utf-8"), f"signatures/{file.name}", proven=True)
     ]
     _refuse_twins(signatures)
     return Signatures(signatures)
@@ -373,8 +380,11 @@ _KEYS = frozenset(
 _LEVELS = frozenset({"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL", ""})
 
 
-def read_signatures(text: str, name: str) -> list[Signature]:
+def read_signatures(text: str, name: str, *, proven: bool = False) -> list[Signature]:
     """The signatures of one file's text; ``name`` is for errors.
+
+    ``proven`` says that every pattern is known to be a regular expression, as our tests know of the built-in
+    ones: compiling them all takes longer than reading them.
 
     Raises:
         SignatureError: with file and line, what is wrong and what would be right.
@@ -387,7 +397,7 @@ def read_signatures(text: str, name: str) -> list[Signature]:
         raise SignatureError(
             f"{name}:1: unknown key {sorted(map(str, unknown))[0]!r}; known: family, signatures"
         )
-    return [_Item(item, name).signature() for item in document["signatures"]]
+    return [_Item(item, name, proven=proven).signature() for item in document["signatures"]]
 
 
 def _load(text: str, name: str) -> Any:
@@ -427,12 +437,13 @@ def _load(text: str, name: str) -> Any:
 class _Item:
     """One item of the list, checked key by key."""
 
-    def __init__(self, item: Any, file: str) -> None:
+    def __init__(self, item: Any, file: str, *, proven: bool) -> None:
         if not isinstance(item, dict):
             raise SignatureError(f"{file}:1: a signature must be a mapping, not {item!r}")
         self.item = item
         self.origin = f"{file}:{item.get(_LINE, 1)}"
         self.name = str(item.get("id", "?"))
+        self.proven = proven
 
     def signature(self) -> Signature:
         unknown = sorted(set(self.item) - _KEYS - {_LINE})
@@ -440,7 +451,7 @@ class _Item:
             raise self.wrong(f"unknown key {unknown[0]!r}; known: {', '.join(sorted(_KEYS))}")
         if not _ID.fullmatch(self.text("id", needed=True)):
             raise self.wrong("id must be like 'family.what-it-is', in lower case")
-        pattern, text = self.pattern()
+        regex, text = self.pattern()
         axis = self.choice("axis", Axis) or Axis.ENTRY
         kind = self.choice("kind", Kind)
         if axis is Axis.ENTRY and kind is None:
@@ -448,7 +459,7 @@ class _Item:
         return Signature(
             id=self.name,
             axis=axis,
-            pattern=pattern,
+            regex=regex,
             means=self.text("means", needed=True),
             origin=self.origin,
             literals=text.literals,
@@ -508,10 +519,12 @@ class _Item:
         except ValueError:
             raise self.wrong(f"no such leg: {value!r}; one of: {', '.join(Leg)}") from None
 
-    def pattern(self) -> tuple[re.Pattern[str], PatternText]:
+    def pattern(self) -> tuple[str, PatternText]:
         source = self.text("pattern", needed=True)
         try:
-            return re.compile(source), PatternText.of(source)
+            if not self.proven:
+                re.compile(source)
+            return source, PatternText.of(source)
         except re.error as error:
             raise self.wrong(f"'pattern' is no regular expression: {error}") from None
         except (ValueError, OverflowError, RecursionError) as error:
