@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from analyzers.causes.catalogue import Catalogue
 from analyzers.causes.rule import Exclusion, Finding
@@ -136,6 +137,7 @@ def _parent(finding: Finding, roots: Sequence[Finding], catalogue: Catalogue) ->
     return roots[0] if roots and _symptom(finding, catalogue) else None
 
 
+@lru_cache(maxsize=1 << 10)
 def _order(slug: str) -> int:
     exact = next((i for i, name in enumerate(ORDER) if name == slug), None)
     if exact is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -65,7 +65,13 @@ class CauseText:
 
     def covers(self, slug: str) -> bool:
         """Whether this cause explains ``slug``."""
-        return slug != self.slug and any(fnmatchcase(slug, pattern) for pattern in self.explains)
+        return slug != self.slug and _is_among(slug, self.explains)
+
+
+@lru_cache(maxsize=1 << 13)
+def _is_among(slug: str, patterns: tuple[str, ...]) -> bool:
+    """Whether one of them fits; remembered, because each host asks the same."""
+    return any(fnmatchcase(slug, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True)
