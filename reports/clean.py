@@ -40,11 +40,11 @@ def clean(text: str, limit: int = EXCERPT, *, lines: bool = True) -> str:
         limit: characters at most; behind the cut stands how many were left out, ``⟨+1,234⟩``.
         lines: keep line breaks and tabs.  Without it the result is one line.
     """
-    if len(text) <= limit and text.isascii() and text.isprintable():
+    if len(text) <= limit and text.isascii() and _on_lines(text, lines=lines).isprintable():
         return text
     text = _CSI.sub("", text[: limit * 4]) + text[limit * 4 :]
     shown = text[:limit]
-    if not shown.isprintable():
+    if not _on_lines(shown, lines=lines).isprintable():
         shown = "".join(map(_visible if lines else _visible_in_line, shown.replace("\r\n", "\n")))
     shown = _BLANK.sub(lambda found: _by_number(found.group()), shown)
     shown = _MARKS.sub(lambda found: f"{found.group()[:2]}⟨+{len(found.group()) - 2}⟩", shown)
@@ -54,6 +54,11 @@ def clean(text: str, limit: int = EXCERPT, *, lines: bool = True) -> str:
 def one_line(text: str, limit: int = SENTENCE) -> str:
     """``clean`` for names, cells and sentences: what would break the line is shown by its number."""
     return clean(text, limit, lines=False)
+
+
+def _on_lines(text: str, *, lines: bool) -> str:
+    """Without the line breaks and tabs that may stay."""
+    return text.replace("\n", "").replace("\t", "") if lines else text
 
 
 def _cut(shown: str, limit: int, length: int) -> str:

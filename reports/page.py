@@ -9,7 +9,11 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import lru_cache, partial
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import Any
+
+import jinja2
+from jinja2.runtime import Context
+from markupsafe import Markup, escape
 
 from analyzers.collected import collected, outcomes
 from analyzers.text import Message
@@ -17,11 +21,6 @@ from reports import times, words
 from reports.clean import SENTENCE, Clean, clean, one_line
 from reports.i18n import Translator, translator
 from reports.probe_names import PROBES
-
-if TYPE_CHECKING:
-    import jinja2
-    from markupsafe import Markup
-
 
 _TOKEN, _SHORT = 40, 200
 _CODE = re.compile("`([^`]+)`")
@@ -41,17 +40,17 @@ def render_page(template: str, lang: str, **values: object) -> str:
 
 @lru_cache(maxsize=8)
 def _environment(lang: str) -> jinja2.Environment:
-    import jinja2
-
     translate = translator(lang)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reports"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=_finalize,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.context_class = _Context
     environment.globals.update(
         t=partial(_filled, translate, lru_cache(maxsize=1_024)(partial(_whole_text, translate))),
         tn=translate.ngettext,
@@ -77,6 +76,23 @@ def _environment(lang: str) -> jinja2.Environment:
     return environment
 
 
+class _Context(Context):
+    """Calls what a template calls, two thousand times a page, without asking it first whether it wants the
+    template's own state: nothing of ours does."""
+
+    def call(
+        self,
+        called: Callable[..., Any],
+        /,
+        *values: Any,
+        _loop_vars: Any = None,
+        _block_vars: Any = None,
+        **named: Any,
+    ) -> Any:
+        """``called`` with its values; of the variables around it, which the engine adds, nothing is made."""
+        return called(*values, **named)
+
+
 def _finalize(value: object) -> object:
     """Nothing is printed uncleaned or boundless, even where a template forgets that it comes from a host."""
     if type(value) is not str and not isinstance(value, Message):
@@ -86,8 +102,6 @@ def _finalize(value: object) -> object:
 
 def _whole_text(translate: Translator, msgid: str) -> Markup:
     """A text of ours without gaps, escaped: a page says some of them hundreds of times."""
-    from markupsafe import escape
-
     return escape(translate.gettext(msgid))
 
 
@@ -95,8 +109,6 @@ def _filled(
     translate: Translator, whole_text: Callable[[str], Markup], msgid: str, **values: object
 ) -> str | Markup:
     """A text of ours with its values; one that is markup (a macro's) stays markup, the others are cleaned."""
-    from markupsafe import Markup, escape
-
     if not values:
         return whole_text(msgid)
     if not any(isinstance(value, Markup) for value in values.values()):
@@ -120,8 +132,6 @@ def _remembering(say: Callable[[str], Message]) -> Callable[[str], Message]:
 @lru_cache(maxsize=8)
 def _mark(state: str) -> Markup:
     """A mark whose shape says what its colour says."""
-    from markupsafe import Markup
-
     svg = Markup('<svg class="mark {0}" viewBox="0 0 20 20" aria-hidden="true" focusable="false">{1}</svg>')
     return svg.format(state, Markup('<use href="#m-{0}"/>').format(state))
 
@@ -131,8 +141,6 @@ def _dressed(translate: Translator, message: Message) -> Markup:
 
     What our own text has between backticks is set as code; backticks in a value are just backticks.
     """
-    from markupsafe import Markup, escape
-
     return Markup(  # noqa: S704 - both parts are escaped
         translate.say(
             message,
@@ -146,8 +154,6 @@ def _dressed(translate: Translator, message: Message) -> Markup:
 
 def _isolated(value: str) -> Markup:
     """One value in a sentence; of a name with hyphens, no line ends at one of them."""
-    from markupsafe import Markup
-
     token = "-" in value and len(value) <= _TOKEN and not any(map(str.isspace, value))
     kept = Markup('<bdi class="token">{}</bdi>') if token else Markup("<bdi>{}</bdi>")
     return kept.format(one_line(value))
@@ -156,15 +162,11 @@ def _isolated(value: str) -> Markup:
 @lru_cache(maxsize=8)
 def _asset(name: str) -> Markup:
     """A style sheet or script of ours, to be inlined as it is."""
-    from markupsafe import Markup
-
     return Markup(files("reports").joinpath("templates", name).read_text("utf-8").strip())  # noqa: S704 - ours
 
 
 def _island(text: str) -> Markup:
     """The page's own data for programs: JSON of ours, in which no ``<`` stands."""
-    from markupsafe import Markup
-
     return Markup(f'<script type="application/json" id="data">{text}</script>')  # noqa: S704 - no "<" in it
 
 

@@ -131,7 +131,8 @@ def _breaks(
     """The pauses of which no event tells, where there is room to write how long they were."""
     found = []
     for earlier, later in pairwise(moments):
-        covered = any(sortable(event.first) <= earlier and sortable(event.last) >= later for event in events)
-        if later - earlier >= QUIET and not covered and at[later] - at[earlier] >= STRIP // 16:
+        if later - earlier < QUIET or at[later] - at[earlier] < STRIP // 16:
+            continue
+        if not any(sortable(event.first) <= earlier and sortable(event.last) >= later for event in events):
             found.append(((at[earlier] + at[later]) // 2, later - earlier))
     return tuple(found)
