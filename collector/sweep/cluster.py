@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
@@ -81,10 +81,11 @@ class _Sweep(Generic[T]):
         self._client = client
         self._patience_s = patience_s
         self._name = f"ssm-triage-{uuid.uuid4().hex}"
-        client.register_plugin(SweepPlugin(self._name, settings, collect), name=self._name)
         self._waiting: dict[str, deque[Target]] = defaultdict(deque)
         for target in targets:
             self._waiting[target.zone or ""].append(target)
+        workers = {zone: len(offers) for zone, offers in _offers(client, self._waiting).items()}
+        client.register_plugin(SweepPlugin(self._name, settings, collect, workers), name=self._name)
         self._out: dict[Any, Target] = {}
         """By future."""
         self._with_worker = dict.fromkeys(self._waiting, time.monotonic())
@@ -259,18 +260,21 @@ def _check_workers(client: Any, targets: Sequence[Target], scheduler: str) -> No
             )
 
 
-def _threads(client: Any, zones: Any) -> dict[str, int]:
-    """How many hosts the workers of each zone can take at a time; the zone ``""`` is everywhere."""
-    workers = client.scheduler_info()["workers"].values()
-    return {
-        zone: sum(
-            min(worker["nthreads"], int(worker["resources"].get(resource_of(zone), 0)))
-            if zone
-            else worker["nthreads"]
-            for worker in workers
-        )
-        for zone in zones
-    }
+def _threads(client: Any, zones: Iterable[str]) -> dict[str, int]:
+    """How many hosts the workers of each zone can take at a time."""
+    return {zone: sum(offers) for zone, offers in _offers(client, zones).items()}
+
+
+def _offers(client: Any, zones: Iterable[str]) -> dict[str, list[int]]:
+    """For each zone, how many hosts each worker that reaches it can take; the zone ``""`` is everywhere."""
+    # All workers: some versions of distributed tell of five where not asked.
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return {zone: [offer for worker in workers if (offer := _offer(worker, zone))] for zone in zones}
+
+
+def _offer(worker: Any, zone: str) -> int:
+    threads: int = worker["nthreads"]
+    return min(threads, int(worker["resources"].get(resource_of(zone), 0))) if zone else threads
 
 
 def _killed() -> ConnectionFailed:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -16,13 +16,27 @@ from collector.connections.sockets import connect
 from collector.errors import ConnectionFailed, FailureKind, TriageError
 from collector.sweep.connectors import Connectors
 from collector.sweep.model import Collect, Outcome, SweepSettings
-from collector.sweep.pace import back_off
+from collector.sweep.pace import Pacer, back_off, door_to, room_behind
 from collector.target import Target
 
 T = TypeVar("T")
 
 _STALE_S = 20.0
 """A connection that has waited longer is made anew: sshd's LoginGraceTime runs from its beginning."""
+
+
+class Shared:
+    """What the hosts have in common that one process works on, each in a thread; made when a sweep begins."""
+
+    def __init__(self, settings: SweepSettings) -> None:
+        self.connectors = Connectors(settings)
+        self.pacer = Pacer()
+        self.forks = threading.BoundedSemaphore(settings.forks)
+
+    def close(self) -> None:
+        """Who waits for a turn at a server has none any more."""
+        self.pacer.close()
+        self.connectors.close()
 
 
 @dataclass(slots=True)
@@ -39,49 +53,53 @@ class Job:
 
 
 def collect_one(
-    target: Target,
-    settings: SweepSettings,
-    collect: Collect[T],
-    connectors: Connectors | None = None,
-    slot: AbstractContextManager[object] | None = None,
+    target: Target, settings: SweepSettings, collect: Collect[T], shared: Shared | None = None
 ) -> Outcome[T]:
     """The unit of work on its own, for an engine that runs it wherever it likes.
 
-    ``connectors`` are shared by the hosts that one process works on.  ``slot`` is entered once the host has
-    shown that it is alive: a dead one holds none.
+    Waits in the caller's thread: for its turn at the door, for room behind a jump host, for a fork.  Only a
+    host that has answered takes the latter two, in this order, so that none holds what another could use.
 
     Raises:
         TriageError: what concerns more than this host.
     """
-    own = connectors or Connectors(settings)
+    own = shared or Shared(settings)
     job = Job(target)
     try:
         while True:
-            outcome = _reach_and_work(job, settings, collect, own, slot or contextlib.nullcontext())
+            outcome = _come_in(job, settings, collect, own)
             if not is_refused(outcome) or job.tries >= settings.refusals:
                 return outcome
             time.sleep(back_off(job.tries))
             job.tries += 1
     finally:
-        if connectors is None:
+        if job.way is not None:  # nobody went it
+            job.way.close()
+        if shared is None:
             own.close()
 
 
-def _reach_and_work(
-    job: Job,
-    settings: SweepSettings,
-    collect: Collect[T],
-    connectors: Connectors,
-    slot: AbstractContextManager[object],
-) -> Outcome[T]:
+def _come_in(job: Job, settings: SweepSettings, collect: Collect[T], shared: Shared) -> Outcome[T]:
     try:
-        endpoint = connectors.of(job.target).endpoint(job.target)
-        job.way = None if endpoint is None else reach(endpoint)
+        endpoint = shared.connectors.of(job.target).endpoint(job.target)
     except ConnectionFailed as failure:
         return failed(job.target, failure)
-    job.since = time.monotonic()
-    with slot:
-        return work_on(job, settings, collect, connectors)
+    if endpoint is None:
+        with shared.forks:
+            return work_on(job, settings, collect, shared.connectors)
+    door, room = door_to(endpoint, settings), room_behind(endpoint, settings)
+    with ExitStack() as at_door:
+        at_door.enter_context(shared.pacer.inside(door))
+        try:
+            job.way, job.since = reach(endpoint), time.monotonic()
+        except ConnectionFailed as failure:
+            outcome: Outcome[T] = failed(job.target, failure)
+        else:
+            with shared.pacer.inside(room) if room else nullcontext(), shared.forks:
+                outcome = work_on(job, settings, collect, shared.connectors, at_door.close)
+        if is_refused(outcome):
+            shared.pacer.refused(door)
+    return outcome
 
 
 def reach(endpoint: Endpoint) -> Way:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -37,6 +37,10 @@ class SweepSettings:
     """New connections per second through one jump host, or to one address, once the first few are made."""
     refusals: int = 6
     """How often a server that is at its limit (``MaxStartups``) is tried again."""
+
+    def shared_by(self, processes: int) -> SweepSettings:
+        """What each of so many processes keeps to, so that together they keep to what a server is given."""
+        return replace(self, per_jump=-(-self.per_jump // processes), rate=self.rate / processes)
 
 
 @dataclass(frozen=True, slots=True)

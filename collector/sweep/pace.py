@@ -12,15 +12,26 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
+
+from collector.connections.connector import Endpoint
+from collector.errors import TriageError
+from collector.sweep.model import SweepSettings
 
 Begin = Callable[[], None]
 """Called once, in whichever thread finds room; must neither raise nor block."""
 
+_LOGINS_AT_ONCE = 8
+"""To one address; below sshd's own default of ten."""
+_TUNNELS_AT_ONCE = 128
+"""That are being made through one jump host, or wait for a worker; each takes a thread meanwhile."""
 _FIRST_FEW = 8
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 8.0
+_LOOK_UP_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +45,24 @@ class Place:
     """Entries per second, once a first few have entered; ``None``: as many as there is room for."""
 
 
+def door_to(endpoint: Endpoint, settings: SweepSettings) -> Place:
+    """Held by a host from the first packet until we are logged in, or turned away."""
+    if endpoint.jump:
+        return Place(f"the door of {endpoint.jump}", _TUNNELS_AT_ONCE, settings.rate)
+    return Place(f"{endpoint.host} port {endpoint.port}", _LOGINS_AT_ONCE, settings.rate)
+
+
+def room_behind(endpoint: Endpoint, settings: SweepSettings) -> Place | None:
+    """Held by a host while it is worked on, if it is behind a jump host."""
+    return Place(f"behind {endpoint.jump}", settings.per_jump) if endpoint.jump else None
+
+
 @dataclass(slots=True)
 class _Queue:
     limit: int
     waiting: deque[Begin] = field(default_factory=deque)
     inside: int = 0
-    opens_at: float = 0.0
+    opens_at: float = -inf
     is_alarmed: bool = False
 
 
@@ -65,6 +88,23 @@ class Pacer:
         with self._changed:
             self._queue(place).inside -= 1
         self._admit(place)
+
+    @contextmanager
+    def inside(self, place: Place) -> Iterator[None]:
+        """Wait for room in this thread, and hold it meanwhile.
+
+        Raises:
+            TriageError: closed, so that nobody is let in any more.
+        """
+        entered = threading.Event()
+        self.enter(place, entered.set)
+        while not entered.wait(_LOOK_UP_S):
+            if self._closed:
+                raise TriageError("the sweep has ended")
+        try:
+            yield
+        finally:
+            self.leave(place)
 
     def refused(self, place: Place) -> None:
         """The place was full although we kept to its limit: let in fewer at a time, and none for a while."""

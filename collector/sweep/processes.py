@@ -53,12 +53,7 @@ class ProcessRunner:
     ) -> Iterator[Event | Outcome[T]]:
         """See ``Runner.run``."""
         count = max(1, min(self._processes, settings.forks, len(targets)))
-        each = replace(
-            settings,
-            forks=-(-settings.forks // count),
-            per_jump=-(-settings.per_jump // count),
-            rate=settings.rate / count,
-        )
+        each = replace(settings.shared_by(count), forks=-(-settings.forks // count))
         family = _Family(each, collect, self._prepare)
         try:
             family.add(*(targets[number::count] for number in range(count)))

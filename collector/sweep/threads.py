@@ -23,16 +23,12 @@ from collector.sweep.connectors import Connectors
 from collector.sweep.descriptors import room_to_dial
 from collector.sweep.host import Job, defect, failed, is_refusal, is_refused, reach, work_on
 from collector.sweep.model import Collect, Event, Outcome, Stage, SweepSettings
-from collector.sweep.pace import Pacer, Place, back_off
+from collector.sweep.pace import Pacer, Place, back_off, door_to, room_behind
 from collector.target import Target
 
 T = TypeVar("T")
 
 _PLANNERS = 8
-_LOGINS_AT_ONCE = 8
-"""To one address; below sshd's own default of ten."""
-_TUNNELS_AT_ONCE = 128
-"""That are being made through one jump host, or wait for a worker; each takes a thread meanwhile."""
 _LOOK_UP_S = 0.5
 
 
@@ -138,7 +134,8 @@ class _Crew(Generic[T]):
             if endpoint is None:
                 self._ready.put(task)
             else:
-                task.lead_to(endpoint, self._settings)
+                task.door = door_to(endpoint, self._settings)
+                task.room = room_behind(endpoint, self._settings)
                 self._enter(task, endpoint)
 
     def _enter(self, task: _Task, endpoint: Endpoint) -> None:
@@ -224,18 +221,8 @@ class _Task:
 
     job: Job
     door: Place | None = None
-    """Held from the first packet until we are logged in, or turned away."""
     room: Place | None = None
-    """Behind a jump host: held while a worker is on it."""
     is_at_door: bool = False
-
-    def lead_to(self, endpoint: Endpoint, settings: SweepSettings) -> None:
-        """Take note of the places on the way to ``endpoint``."""
-        if endpoint.jump:
-            self.door = Place(f"the door of {endpoint.jump}", _TUNNELS_AT_ONCE, settings.rate)
-            self.room = Place(f"behind {endpoint.jump}", settings.per_jump)
-        else:
-            self.door = Place(f"{endpoint.host} port {endpoint.port}", _LOGINS_AT_ONCE, settings.rate)
 
     def leave_door(self, pacer: Pacer) -> None:
         """Make room for the next one; once is enough."""

@@ -10,11 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from ssh_rig import PASSWORD, Account, Server, StartSshd
+from ssh_rig import ME, PASSWORD, Account, Server, StartSshd
 
 from collector.collect import CollectOptions
 from collector.connections.base import Connection, Deadline
@@ -245,6 +246,76 @@ def test_what_cannot_work_is_told_before_any_host_is_asked(cluster: Cluster, ser
     nobody = DaskRunner("tcp://127.0.0.1:1")
     with pytest.raises(UsageError, match="no Dask scheduler answers there"):
         list(sweep([server.target()], settings(server), say_worker, runner=nobody))
+
+
+def behind_a_jump_host(start_sshd: StartSshd) -> Server:
+    """A server that is reached through another one, which knows nothing of limits."""
+    jump, last = start_sshd(), start_sshd()
+    for server in (jump, last):
+        server.known_hosts.write_text(server.known)
+    last.client = [
+        f"Host outer\n  HostName {jump.address}\n  Port {jump.port}\n  User {ME}",
+        f"  UserKnownHostsFile {jump.known_hosts}",
+        "Host 127.*\n  ProxyJump outer",
+    ]
+    return last
+
+
+def when(connection: Connection, target: Target, deadline: Deadline) -> tuple[float, float]:
+    """From when to when this host was worked on; the clock is the same for all processes."""
+    begun = time.monotonic()
+    connection.run(b"sleep 0.3", lambda data: None, deadline=deadline, max_bytes=1000)
+    return begun, time.monotonic()
+
+
+def test_the_workers_of_a_zone_share_what_a_jump_host_is_given(
+    cluster: Cluster, start_sshd: StartSshd
+) -> None:
+    last = behind_a_jump_host(start_sshd)
+    for zone in ("vpc-a", "vpc-a", "vpc-b"):
+        cluster.worker(zone, threads=6)
+    targets = [last.target(name=f"host{n}", zone="vpc-a") for n in range(16)]
+    few = SweepSettings(forks=6, per_jump=4, ssh=last.settings(connect_timeout_s=30.0))
+    outcomes = list(sweep(targets, few, when, runner=ready(cluster, 3)))
+    spans = [outcome.value for outcome in outcomes if outcome.value]
+    assert len(spans) == 16, [outcome.failure for outcome in outcomes]
+    assert max(sum(begun <= moment < ended for begun, ended in spans) for moment, _ in spans) <= 4
+
+
+together = threading.Barrier(12)
+"""On a worker."""
+
+
+def meet(connection: Connection, target: Target, deadline: Deadline) -> bool:
+    """Only when all the threads of the worker are there."""
+    together.wait(30)
+    return True
+
+
+def test_a_worker_keeps_to_the_rate_and_nobody_waits_on_when_the_sweep_ends(
+    cluster: Cluster, server: Server
+) -> None:
+    cluster.worker("", threads=12)
+    runner = ready(cluster, 1)
+    targets = [server.target(name=f"host{n}") for n in range(12)]
+    slow = replace(settings(server), forks=12, rate=0.001)
+    with closing(sweep(targets, slow, when, runner=runner)) as outcomes:
+        first = [next(outcomes) for _ in range(9)]
+    assert all(outcome.value for outcome in first)
+    logins = (server.folder / "sshd.log").read_text().count("Accepted publickey")
+    assert logins == 9, "the first few at once; the tenth has a quarter of an hour to wait"
+    outcomes = sweep(targets, replace(slow, rate=1000.0), meet, runner=runner)
+    assert [outcome.value for outcome in outcomes] == [True] * 12, "no thread waits for its turn any more"
+
+
+def test_a_crowd_of_a_worker_at_a_server_with_few_places(cluster: Cluster, start_sshd: StartSshd) -> None:
+    server = start_sshd("MaxStartups 2:100:2")
+    server.known_hosts.write_text(server.known)
+    cluster.worker("", threads=10)
+    targets = [server.target(name=f"host{n}") for n in range(10)]
+    outcomes = list(sweep(targets, settings(server), say_worker, runner=ready(cluster, 1)))
+    assert [outcome.failure for outcome in outcomes if outcome.failure] == []
+    assert len(outcomes) == 10
 
 
 def disk_full(connection: Connection, target: Target, deadline: Deadline) -> str:

@@ -13,7 +13,7 @@ import pytest
 from ssh_rig import ME, Server, StartSshd
 
 from collector.connections.base import Connection, Deadline
-from collector.errors import FailureKind
+from collector.errors import FailureKind, TriageError
 from collector.sweep import Event, Outcome, Stage, SweepSettings, collect_one, sweep
 from collector.sweep.pace import Pacer, Place, back_off
 from collector.target import Target
@@ -146,6 +146,14 @@ def test_a_place_takes_no_more_than_its_limit() -> None:
     pacer.close()
     pacer.leave(place)
     assert entered == [0, 1, 2], "after the end nobody enters"
+
+
+def test_who_waits_for_a_place_is_told_that_it_is_closed() -> None:
+    pacer, place = Pacer(), Place("here", limit=1)
+    with pacer.inside(place):
+        threading.Timer(0.1, pacer.close).start()
+        with pytest.raises(TriageError, match="the sweep has ended"), pacer.inside(place):
+            pass
 
 
 def test_a_place_lets_the_first_few_in_at_once_and_the_others_in_time() -> None:
