@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import lru_cache, partial
 from importlib.resources import files
-from typing import Any
 
 import jinja2
-from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from analyzers.collected import collected, outcomes
@@ -50,7 +48,6 @@ def _environment(lang: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.context_class = _Context
     environment.globals.update(
         t=partial(_filled, translate, lru_cache(maxsize=1_024)(partial(_whole_text, translate))),
         tn=translate.ngettext,
@@ -74,23 +71,6 @@ def _environment(lang: str) -> jinja2.Environment:
         island=_island,
     )
     return environment
-
-
-class _Context(Context):
-    """Calls what a template calls, two thousand times a page, without asking it first whether it wants the
-    template's own state: nothing of ours does."""
-
-    def call(
-        self,
-        called: Callable[..., Any],
-        /,
-        *values: Any,
-        _loop_vars: Any = None,
-        _block_vars: Any = None,
-        **named: Any,
-    ) -> Any:
-        """``called`` with its values; of the variables around it, which the engine adds, nothing is made."""
-        return called(*values, **named)
 
 
 def _finalize(value: object) -> object:

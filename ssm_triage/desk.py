@@ -6,6 +6,7 @@ hosts finish.  Only file names wait between the two, so memory is bounded howeve
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import threading
@@ -162,6 +163,7 @@ def _report(pipe: Connection, brief: Brief) -> None:
     specs = specs_of(brief.options, brief.usual)
     diagnose = pipeline.diagnoser([Path(where) for where in brief.options["signatures"]])
     with opened(specs, brief.options, started=brief.started) as reporter:
+        gc.freeze()  # signatures and templates stay: nobody need look through them for what is no more needed
         pipe.send(_OPEN)
         while (path := pipe.recv()) is not None:
             host = pipeline.examine_file(Path(path), diagnose)
