@@ -38,7 +38,8 @@ def test_a_full_disk_ends_the_sweep_and_what_was_finished_is_kept(bastion: Basti
     assert said[1].endswith("resume: ssm-triage collect --resume disk/run")
     kept = told(bastion.folder / "kept")
     assert 1 <= len(kept["evidence"]) < 6
-    assert said[1].startswith(f"{len(kept['evidence'])} of 6 hosts")
+    told_of = int(said[1].partition(" of 6 hosts")[0])
+    assert told_of <= len(kept["evidence"]) <= told_of + 1, "the other fork may be done a moment later"
     assert kept["left over"] == []
 
     assert not (bastion.folder / "then.code").exists(), (bastion.folder / "then.err").read_text()
