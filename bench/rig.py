@@ -186,6 +186,7 @@ def _lay_files(rootfs: Path, log_bytes: int) -> None:
 
 
 def _sshd_config(folder: Path) -> str:
+    """``HOME`` is elsewhere, so that no login pays for what this machine's root has in its rc files."""
     return f"""ListenAddress 0.0.0.0
 Port {PORT}
 HostKey {folder}/host
@@ -202,6 +203,7 @@ MaxSessions 100
 PrintMotd no
 LogLevel ERROR
 Subsystem sftp internal-sftp
+SetEnv HOME={folder}
 """
 
 
