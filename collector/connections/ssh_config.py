@@ -29,6 +29,7 @@ from collector.errors import UsageError
 from collector.target import HostKeyChecking, Target
 
 _Raw = Mapping[str, Sequence[str]]
+"""Lower-case keys and their values, as ``ssh -G`` prints them."""
 _Question = tuple[str | None, tuple[tuple[str, str], ...], object]
 """A configuration file, options, and what tells hosts apart; all that an answer depends on."""
 _WITH_TOKENS = (
@@ -36,7 +37,6 @@ _WITH_TOKENS = (
     "hostkeyalias", "proxycommand",
 )  # fmt: skip
 """Keys whose tokens ``ssh -G`` leaves for us to expand."""
-"""Lower-case keys and their values, as ``ssh -G`` prints them."""
 
 _DEFAULT_IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
 _DEFAULT_AUTHENTICATIONS = ("publickey", "keyboard-interactive", "password")

@@ -15,14 +15,13 @@ from collector.connections import failures
 from collector.connections.base import Deadline, RunResult, Sink
 from collector.connections.bootstrap import quoted
 from collector.connections.handover import Handover, Privileged, patience_with
-from collector.connections.ssh_login import Login
+from collector.connections.ssh_login import CHANNEL_TIMEOUT_S, Login
 from collector.connections.watchdog import Watchdog
 from collector.errors import ConnectionFailed
 from collector.evidence.model import ConnectionFacts
 from collector.target import Target, Transport
 
 _CHUNK = 256 * 1024
-_CHANNEL_TIMEOUT_S = 30.0
 _EXIT_STATUS_WAIT_S = 5.0
 
 
@@ -125,9 +124,7 @@ class SshConnection:
     def _channel(self, deadline: Deadline) -> Iterator[paramiko.Channel]:
         started = time.monotonic()
         try:
-            channel = self._login.transport.open_session(
-                timeout=min(_CHANNEL_TIMEOUT_S, deadline.remaining())
-            )
+            channel = self._login.transport.open_session(timeout=min(CHANNEL_TIMEOUT_S, deadline.remaining()))
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._broken(error, deadline, started) from None
         try:

@@ -11,11 +11,10 @@ import paramiko
 from collector.connections import failures
 from collector.connections.base import Deadline
 from collector.connections.ssh_config import HostConfig
-from collector.connections.ssh_login import Login
+from collector.connections.ssh_login import CHANNEL_TIMEOUT_S, Login
 from collector.errors import ConnectionFailed, FailureKind
 from collector.target import Target
 
-CHANNEL_TIMEOUT_S = 30.0
 _FAILED_JUMP_MEMORY_S = 60.0
 
 

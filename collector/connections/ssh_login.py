@@ -17,6 +17,9 @@ from collector.connections.settings import SshSettings
 from collector.connections.sockets import PreparedSocket, Stream
 from collector.connections.ssh_config import HostConfig
 
+CHANNEL_TIMEOUT_S = 30.0
+"""For a server to open a channel, or to forward one."""
+
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _KEX = ("curve25519-sha256@libssh.org", "mlkem768x25519-sha256")
 
