@@ -31,6 +31,7 @@ from bench.rows import Goal, Row, rounded, single, spread
 from bench.synthetic import MEGABYTE, made
 from collector.evidence import Evidence, LogFile, LogPart
 from collector.evidence.memory import MemoryEvidence, evidence_of
+from collector.evidence.model import LogHead
 
 _NAME = "amazon-ssm-agent.log"
 _CASE = Path("tests/corpus/ep-no-response-3.3")
@@ -183,7 +184,15 @@ def _analyze(folder: Path, runs: int) -> Row:
                 if log.name == _NAME:
                     data = made(5 * MEGABYTE, 0.015).replace(b"\n2026-", b"\n2025-") + data
                 writer.log_begin(
-                    log.name, log.path, len(data), log.modified, part.offset, part.first_line, packed=False
+                    LogHead(
+                        log.name,
+                        log.path,
+                        len(data),
+                        log.modified,
+                        part.offset,
+                        part.first_line,
+                        packed=False,
+                    )
                 )
                 writer.log_data(data)
                 writer.log_end(Status.OK, "")

@@ -19,6 +19,7 @@ from collector.evidence import (
     ProbeResult,
     Subject,
 )
+from collector.evidence.model import LogHead
 from collector.evidence.store import SUFFIX, EvidenceWriter, file_name
 from ssm_triage.names import ACCOUNT, HOST, ISSUER, Names, is_address, vocabulary
 from ssm_triage.pseudonyms import Pseudonyms
@@ -216,7 +217,9 @@ def _copy_log(evidence: Evidence, log: LogFile, redactor: Redactor, writer: Evid
         writer.logs.append(replace(log, name=name, path=path, note=redactor.text(log.note)))
         return
     for part in log.parts:
-        writer.log_begin(name, path, log.size, log.modified, part.offset, part.first_line, packed=False)
+        writer.log_begin(
+            LogHead(name, path, log.size, log.modified, part.offset, part.first_line, packed=False)
+        )
         for piece in _pieces(evidence, log, part):
             writer.log_data(redactor.text(piece).encode("utf-8", "surrogateescape"))
         writer.log_end(log.status, redactor.text(log.note))

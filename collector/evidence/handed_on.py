@@ -7,7 +7,7 @@ from pathlib import Path
 
 from collector.errors import EvidenceError
 from collector.evidence.masked import MaskedStream
-from collector.evidence.model import Evidence, LogFile, LogPart
+from collector.evidence.model import Evidence, LogFile, LogHead, LogPart
 from collector.evidence.read import open_evidence
 from collector.evidence.store import EvidenceWriter
 
@@ -57,7 +57,7 @@ def _copied(evidence: Evidence, folder: Path) -> Path:
 def _copy_log(evidence: Evidence, log: LogFile, writer: EvidenceWriter) -> None:
     for part in log.parts:
         writer.log_begin(
-            log.name, log.path, log.size, log.modified, part.offset, part.first_line, packed=False
+            LogHead(log.name, log.path, log.size, log.modified, part.offset, part.first_line, packed=False)
         )
         with evidence.open_log(log, part) as stream:
             while piece := stream.read(_PIECE):

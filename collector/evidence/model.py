@@ -48,6 +48,27 @@ class ProbeResult:
 
 
 @dataclass(frozen=True, slots=True)
+class LogHead:
+    """What a host says of a part of a log before its bytes come."""
+
+    name: str
+    """Relative to the agent's log folder, ``/`` between folders; made safe: no ``..``, no empty component, no
+    control character.  Not yet unique: a hostile host may say one twice."""
+    path: str
+    """On the host; hostile text."""
+    size: int
+    """Of the whole file on the host, in bytes."""
+    modified: datetime | None
+    """UTC."""
+    offset: int
+    """Where the part begins in the host's file, in bytes."""
+    first_line: int | None
+    """The number of the part's first line, from 1; ``None`` where it was not counted."""
+    packed: bool
+    """Whether its bytes are one gzip member (RFC 1952); if not, they come as they are."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogPart:
     """A run of bytes of one log file.  A large file comes as the head of the last start and the tail."""
 

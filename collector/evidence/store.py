@@ -22,7 +22,7 @@ from collector.errors import EvidenceError
 from collector.evidence.log_parts import PackedPart, PartWriter, PlainPart
 from collector.evidence.manifest import to_json
 from collector.evidence.memory import SCHEMA
-from collector.evidence.model import LogFile, LogPart, Manifest, ProbeResult, Status
+from collector.evidence.model import LogFile, LogHead, LogPart, Manifest, ProbeResult, Status
 from collector.evidence.secrets_scan import mask_secrets
 from collector.evidence.zip_writer import ZipWriter
 
@@ -102,25 +102,15 @@ class EvidenceWriter:
                 self._zip.add(self._member(f"probes/{result.probe}.txt"), output)
         self.probes.append(result)
 
-    def log_begin(
-        self,
-        name: str,
-        path: str,
-        size: int,
-        modified: datetime | None,
-        offset: int,
-        first_line: int | None,
-        *,
-        packed: bool,
-    ) -> None:
+    def log_begin(self, head: LogHead) -> None:
         """A part of a log file begins: see ``FrameSink``."""
-        self._join_or_add(LogFile(name, path, Status.OK, size, modified), offset)
-        member = self._member(f"logs/{self.logs[-1].name}" + (f"@{offset}" if offset else ""))
+        self._join_or_add(LogFile(head.name, head.path, Status.OK, head.size, head.modified), head.offset)
+        member = self._member(f"logs/{self.logs[-1].name}" + (f"@{head.offset}" if head.offset else ""))
         with self._guarded():
             self._zip.begin(member)
-        part = LogPart(offset, 0, first_line, member)
-        if packed:
-            self._log = PackedPart(self._zip, part, size - offset, self._left)
+        part = LogPart(head.offset, 0, head.first_line, member)
+        if head.packed:
+            self._log = PackedPart(self._zip, part, head.size - head.offset, self._left)
         else:
             self._log = PlainPart(self._zip, part)
 

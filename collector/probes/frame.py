@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from collector.evidence.model import ProbeResult, Status
+from collector.evidence.model import LogHead, ProbeResult, Status
 from collector.probes.model import Probe
 
 MAX_TOTAL = 1 << 30
@@ -51,29 +51,8 @@ class FrameSink(Protocol):
         """One probe has come to its end, whatever that was.  ``result.sha256`` is filled."""
         ...
 
-    def log_begin(
-        self,
-        name: str,
-        path: str,
-        size: int,
-        modified: datetime | None,
-        offset: int,
-        first_line: int | None,
-        *,
-        packed: bool,
-    ) -> None:
-        """A part of a log file begins.
-
-        Args:
-            name: relative to the agent's log folder, ``/`` between folders; made safe: no ``..``, no empty
-                component, no control character.  Not yet unique: a hostile host may say one twice.
-            path: on the host; hostile text.
-            size: of the whole file on the host, in bytes.
-            modified: UTC.
-            offset: where the part begins in the host's file, in bytes.
-            first_line: number of the part's first line, from 1; ``None`` where it was not counted.
-            packed: whether its bytes are one gzip member (RFC 1952); if not, they come as they are.
-        """
+    def log_begin(self, head: LogHead) -> None:
+        """A part of a log file begins."""
         ...
 
     def log_data(self, data: bytes) -> None:
@@ -186,13 +165,15 @@ class FrameReader:
                 self._end_log(Status.TRUNCATED, "its end never came")
                 self._log_is_open = True
                 self._sink.log_begin(
-                    _safe_name(name),
-                    " ".join(path),
-                    _number(size) or 0,
-                    _moment(modified),
-                    _number(offset) or 0,
-                    _number(line) or None,
-                    packed=pack == "gzip",
+                    LogHead(
+                        _safe_name(name),
+                        " ".join(path),
+                        _number(size) or 0,
+                        _moment(modified),
+                        _number(offset) or 0,
+                        _number(line) or None,
+                        packed=pack == "gzip",
+                    )
                 )
             case ["log-end", status, *note]:
                 self._end_log(_status(status), " ".join(note))

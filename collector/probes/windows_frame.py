@@ -33,7 +33,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from collector.evidence.model import ProbeResult, Status
+from collector.evidence.model import LogHead, ProbeResult, Status
 from collector.probes.frame import MAX_TOTAL, FrameSink, _moment, _safe_name
 from collector.probes.model import Probe
 
@@ -174,13 +174,15 @@ class WindowsFrameReader:
         self._end_log(Status.TRUNCATED, "the next log began before its end")
         self._log_open = True
         self._sink.log_begin(
-            _safe_name(_text(told, "name")),
-            _text(told, "path"),
-            _whole(told.get("size")) or 0,
-            _time(told.get("modified")),
-            _whole(told.get("offset")) or 0,
-            _whole(told.get("line")),
-            packed=False,
+            LogHead(
+                _safe_name(_text(told, "name")),
+                _text(told, "path"),
+                _whole(told.get("size")) or 0,
+                _time(told.get("modified")),
+                _whole(told.get("offset")) or 0,
+                _whole(told.get("line")),
+                packed=False,
+            )
         )
         if body:
             self._sink.log_data(body)

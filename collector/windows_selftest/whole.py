@@ -6,11 +6,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 
 from collector.connections.base import Connection, Deadline
 from collector.errors import ConnectionFailed
-from collector.evidence.model import ProbeResult, Status
+from collector.evidence.model import LogHead, ProbeResult, Status
 from collector.probes.compile import new_nonce
 from collector.probes.windows import WINDOWS
 from collector.probes.windows.compile import compile_windows
@@ -90,18 +89,20 @@ class _Kept:
     def probe(self, result: ProbeResult) -> None:
         self.probes.append(result)
 
-    def log_begin(
-        self,
-        name: str,
-        path: str,
-        size: int,
-        modified: datetime | None,
-        offset: int,
-        first_line: int | None,
-        *,
-        packed: bool,
-    ) -> None:
-        self.logs.append(LogSaid(name, path, size, modified, offset, first_line, b"", Status.TRUNCATED, ""))
+    def log_begin(self, head: LogHead) -> None:
+        self.logs.append(
+            LogSaid(
+                head.name,
+                head.path,
+                head.size,
+                head.modified,
+                head.offset,
+                head.first_line,
+                b"",
+                Status.TRUNCATED,
+                "",
+            )
+        )
 
     def log_data(self, data: bytes) -> None:
         self.logs[-1] = replace(self.logs[-1], body=self.logs[-1].body + data)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.evidence.model import LogHead
 from collector.evidence.store import EvidenceWriter
 from lab.corpus import load_case
 from lab.demo import Demo, demo_hosts
@@ -54,7 +55,15 @@ def store(tmp_path: Path) -> Store:
             for log in evidence.manifest.logs:
                 for part in log.parts:
                     writer.log_begin(
-                        log.name, log.path, log.size, log.modified, part.offset, part.first_line, packed=False
+                        LogHead(
+                            log.name,
+                            log.path,
+                            log.size,
+                            log.modified,
+                            part.offset,
+                            part.first_line,
+                            packed=False,
+                        )
                     )
                     writer.log_data(evidence.open_log(log, part).read())
                     writer.log_end(log.status, log.note)

@@ -7,7 +7,7 @@ import zlib
 from datetime import UTC, datetime
 
 from collector.evidence.memory import SCHEMA
-from collector.evidence.model import Clock, ConnectionFacts, Manifest, Status, Subject
+from collector.evidence.model import Clock, ConnectionFacts, LogHead, Manifest, Status, Subject
 from collector.evidence.store import EvidenceWriter
 from collector.target import HostKeyChecking, Platform, Transport
 
@@ -55,7 +55,7 @@ def send_log(
     """One part of a log, as a frame reader hands it on."""
     first_line = 1 if not offset else None
     where = (f"/var/log/amazon/ssm/{name}", size or offset + len(body), None, offset, first_line)
-    writer.log_begin(name, *where, packed=packed)
+    writer.log_begin(LogHead(name, *where, packed=packed))
     sent = gzip.compress(body, 1) if packed else body
     for at in range(0, len(sent), step):
         writer.log_data(sent[at : at + step])

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.errors import EvidenceError
-from collector.evidence.model import ProbeResult, Status
+from collector.evidence.model import LogHead, ProbeResult, Status
 from collector.evidence.read import open_evidence, verify
 from collector.evidence.store import EvidenceWriter, file_name, run_folder
 
@@ -175,7 +175,7 @@ def test_no_secret_of_a_small_part_is_on_the_disk_at_any_moment(tmp_path: Path, 
     packer = zlib.compressobj(0, zlib.DEFLATED, 31)
     sent = packer.compress(body) + packer.flush() if packed else body
     with EvidenceWriter(tmp_path, "web-1") as writer:
-        writer.log_begin("amazon-ssm-agent.log", "/x", len(body), None, 0, 1, packed=packed)
+        writer.log_begin(LogHead("amazon-ssm-agent.log", "/x", len(body), None, 0, 1, packed=packed))
         for at in range(0, len(sent), 997):
             writer.log_data(sent[at : at + 997])
             writer._file.flush()
@@ -206,7 +206,7 @@ def test_a_stream_that_breaks_off_is_packed_again(
     sent = gzip.compress(body, 1)[:-cut]
     came = zlib.decompressobj(31).decompress(sent)
     with EvidenceWriter(tmp_path, "web-1") as writer:
-        writer.log_begin("amazon-ssm-agent.log", "/x", len(body), None, 0, 1, packed=True)
+        writer.log_begin(LogHead("amazon-ssm-agent.log", "/x", len(body), None, 0, 1, packed=True))
         for at in range(0, len(sent), 3000):
             writer.log_data(sent[at : at + 3000])
         writer.log_end(status, "cut" if status is Status.TRUNCATED else "")
@@ -226,7 +226,7 @@ def test_a_damaged_byte_never_makes_a_part_look_whole(tmp_path: Path, at: int, f
     sent = bytearray(gzip.compress(LOG_LINE * 100 + NOISE[:2000], 1))
     sent[at % len(sent)] ^= flip
     with EvidenceWriter(tmp_path, "web-1") as writer:
-        writer.log_begin("errors.log", "/x", len(LOG_LINE) * 100 + 2000, None, 0, 1, packed=True)
+        writer.log_begin(LogHead("errors.log", "/x", len(LOG_LINE) * 100 + 2000, None, 0, 1, packed=True))
         writer.log_data(bytes(sent))
         writer.log_end(Status.OK)
         path = writer.finish(small_manifest())
@@ -238,7 +238,7 @@ def test_a_damaged_byte_never_makes_a_part_look_whole(tmp_path: Path, at: int, f
 def test_what_is_no_gzip_leaves_nothing(tmp_path: Path) -> None:
     with EvidenceWriter(tmp_path, "web-1") as writer:
         for name, sent in {"a": b"", "b": b"\x1f", "c": b"plain text", "d": os.urandom(400_000)}.items():
-            writer.log_begin(name, "/x", 100, None, 0, 1, packed=True)
+            writer.log_begin(LogHead(name, "/x", 100, None, 0, 1, packed=True))
             writer.log_data(sent)
             writer.log_end(Status.OK)
         path = writer.finish(small_manifest())
@@ -261,7 +261,7 @@ def test_a_bomb_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_part_left_open_is_closed_as_truncated(tmp_path: Path) -> None:
     with EvidenceWriter(tmp_path, "web-1") as writer:
-        writer.log_begin("amazon-ssm-agent.log", "/x", 10_000, None, 0, 1, packed=False)
+        writer.log_begin(LogHead("amazon-ssm-agent.log", "/x", 10_000, None, 0, 1, packed=False))
         writer.log_data(LOG_LINE * 3)
         path = writer.finish(small_manifest())
     (log,) = open_evidence(path).manifest.logs
@@ -271,7 +271,7 @@ def test_a_part_left_open_is_closed_as_truncated(tmp_path: Path) -> None:
 
 def test_a_log_that_could_not_be_read_leaves_its_status_only(tmp_path: Path) -> None:
     with EvidenceWriter(tmp_path, "web-1") as writer:
-        writer.log_begin("errors.log", "/x", 10, None, 0, 1, packed=True)
+        writer.log_begin(LogHead("errors.log", "/x", 10, None, 0, 1, packed=True))
         writer.log_end(Status.DENIED, "permission denied")
         send_log(writer, "hibernate.log", LOG_LINE)
         path = writer.finish(small_manifest())
@@ -346,16 +346,17 @@ def test_killed_in_the_middle_no_file_looks_whole(tmp_path: Path) -> None:
     program = textwrap.dedent("""
         import os, sys
         from pathlib import Path
+        from collector.evidence.model import LogHead
         from collector.evidence.store import EvidenceWriter
         writer = EvidenceWriter(Path(sys.argv[1]), "web-1")
-        writer.log_begin("amazon-ssm-agent.log", "/x", 1, None, 0, 1, packed=False)
+        writer.log_begin(LogHead("amazon-ssm-agent.log", "/x", 1, None, 0, 1, packed=False))
         print("begun", flush=True)
         while True:
             writer.log_data(os.urandom(50_000).hex().encode() + b"\\n")
     """)
     child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
     assert child.stdout is not None
-    child.stdout.readline()
+    assert child.stdout.readline() == b"begun\n"
     part = tmp_path / "web-1.zip.part"
     deadline = time.monotonic() + 20
     while part.stat().st_size < 1_000_000 and time.monotonic() < deadline:
@@ -406,7 +407,9 @@ def test_memory_stays_bounded_while_a_log_passes(tmp_path: Path, packed: bool) -
     tracemalloc.start()
     try:
         with EvidenceWriter(tmp_path, "web-1") as writer:
-            writer.log_begin("amazon-ssm-agent.log", "/x", len(block) * 500, None, 0, 1, packed=packed)
+            writer.log_begin(
+                LogHead("amazon-ssm-agent.log", "/x", len(block) * 500, None, 0, 1, packed=packed)
+            )
             for _ in range(500):
                 writer.log_data(packer.compress(block) if packed else block)
             writer.log_data(packer.flush() if packed else b"")

@@ -7,7 +7,7 @@ from pathlib import Path
 from evidence_samples import LOG_LINE, send_log, small_manifest
 
 from collector.evidence.handed_on import fit_to_hand_on
-from collector.evidence.model import ProbeResult, Status
+from collector.evidence.model import LogHead, ProbeResult, Status
 from collector.evidence.read import open_evidence, verify
 from collector.evidence.store import EvidenceWriter
 
@@ -21,7 +21,7 @@ def _evidence(folder: Path, log: bytes) -> Path:
         writer.probe(ProbeResult("hostname", Status.OK, b"web-1\n"))
         send_log(writer, "errors.log", LOG_LINE)
         send_log(writer, "amazon-ssm-agent.log", log)
-        writer.log_begin("hibernate.log", "/x", 5, None, 0, 1, packed=True)
+        writer.log_begin(LogHead("hibernate.log", "/x", 5, None, 0, 1, packed=True))
         writer.log_end(Status.DENIED, "permission denied")
         return writer.finish(small_manifest())
 

@@ -9,14 +9,14 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from collector.evidence.model import ProbeResult, Status
+from collector.evidence.model import LogHead, ProbeResult, Status
 from collector.probes.compile import compile_script
 from collector.probes.frame import FrameReader
 from collector.probes.linux import LINUX
@@ -64,19 +64,9 @@ class KeepingSink:
         assert result.probe not in self.probes
         self.probes[result.probe] = result
 
-    def log_begin(
-        self,
-        name: str,
-        path: str,
-        size: int,
-        modified: datetime | None,
-        offset: int,
-        first_line: int | None,
-        *,
-        packed: bool,
-    ) -> None:
+    def log_begin(self, head: LogHead) -> None:
         assert all(log.status is not None for log in self.logs)
-        self.logs.append(KeptLog(name, path, size, modified, offset, first_line, packed))
+        self.logs.append(KeptLog(**asdict(head)))
 
     def log_data(self, data: bytes) -> None:
         log = self.logs[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from collector.evidence.model import ProbeResult, Status
+from collector.evidence.model import LogHead, ProbeResult, Status
 
 
 @dataclass
@@ -21,20 +21,10 @@ class Kept:
         assert result.probe not in self.probes, "a probe comes once"
         self.probes[result.probe] = result
 
-    def log_begin(
-        self,
-        name: str,
-        path: str,
-        size: int,
-        modified: datetime | None,
-        offset: int,
-        first_line: int | None,
-        *,
-        packed: bool,
-    ) -> None:
-        assert not packed
+    def log_begin(self, head: LogHead) -> None:
+        assert not head.packed
         assert len(self.ends) == len(self.logs), "a log begins within another"
-        self.logs.append((name, path, size, modified, offset, first_line))
+        self.logs.append((head.name, head.path, head.size, head.modified, head.offset, head.first_line))
         self.bodies.append(b"")
 
     def log_data(self, data: bytes) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
-from collector.evidence.model import ProbeResult, Status
+from collector.evidence.model import LogHead, ProbeResult, Status
 from collector.probes.frame import FrameSink
 from collector.probes.model import Lane, Probe
 from collector.probes.windows.plain_text import READ
@@ -158,7 +158,7 @@ class PlainReader:
                 name, Status.ABSENT, note="there is no log of the agent, or it may not be read"
             )
         self._sink.log_begin(
-            "amazon-ssm-agent.log", f"{_LOGS}\\amazon-ssm-agent.log", 0, None, 0, None, packed=False
+            LogHead("amazon-ssm-agent.log", f"{_LOGS}\\amazon-ssm-agent.log", 0, None, 0, None, packed=False)
         )
         self._sink.log_data(text + b"\n")
         self._sink.log_end(Status.TRUNCATED, f"its last {_LOG_LINES} lines")
