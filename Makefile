@@ -28,8 +28,9 @@ format: $(VENV)/.dev  ## let ruff set the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.test  ## measure; writes build/bench.json
+bench: $(VENV)/.bench  ## measure us and our peers; writes build/bench.json and the tables of docs/performance.md
 	$(BIN)/python -m bench $(ARGS)
+	$(if $(findstring --quick,$(ARGS)),,$(BIN)/python -m bench.doc)
 
 score: $(VENV)/.base  ## how often the diagnosis is right (CORPUS=DIR)
 	$(BIN)/python -m lab.score $(CORPUS)
@@ -65,6 +66,10 @@ $(VENV)/.kerberos: $(VENV)/.test | system
 	&& $(BIN)/python -m pip install --disable-pip-version-check --editable '.[test-kerberos]' >$(VENV)/kerberos.log 2>&1; \
 	then touch $@; \
 	else echo 'The tests of Kerberos are skipped: they need krb5-config, gcc and Python.h ($(VENV)/kerberos.log says more)'; fi
+
+$(VENV)/.bench: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import lru_cache, partial
 from importlib.resources import files
+from pathlib import Path
 
 import jinja2
 from markupsafe import Markup, escape
@@ -17,9 +18,11 @@ from analyzers.collected import collected, outcomes
 from analyzers.text import Message
 from reports import times, words
 from reports.clean import SENTENCE, Clean, clean, one_line
+from reports.compiled import CompiledTemplates
 from reports.i18n import Translator, translator
 from reports.probe_names import PROBES
 
+_TEMPLATES = Path(__file__).with_name("templates")
 _TOKEN, _SHORT = 40, 200
 _CODE = re.compile("`([^`]+)`")
 _PARTICLE = re.compile("\\)(?=[가-힣])")
@@ -41,6 +44,7 @@ def _environment(lang: str) -> jinja2.Environment:
     translate = translator(lang)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reports"),
+        bytecode_cache=CompiledTemplates(_TEMPLATES, made_with=Path(__file__)),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=_finalize,
