@@ -108,7 +108,8 @@ def collect_host(
             privilege=reader.hello.get("privilege", ""),
             script_sha256=_sha256(script.replace(nonce.encode(), b"0" * len(nonce))),
         )
-        return CollectedHost(writer.finish(manifest), _failure(failure))
+        least = _said_before(writer.path) if failure is not None else 0
+        return CollectedHost(writer.finish(manifest, least=least), _failure(failure))
 
 
 def _ask_plainly(
@@ -174,6 +175,13 @@ def subject_of(target: Target, platform: Platform) -> Subject:
 def _sha256(script: bytes) -> str:
     """The same for all hosts that are asked the same."""
     return hashlib.sha256(script).hexdigest()
+
+
+def _said_before(path: Path) -> int:
+    """How much the host said in an earlier attempt of the same run, which may have broken off later."""
+    from collector.evidence.read import answered  # here: most sweeps never need what reads evidence
+
+    return answered(path)
 
 
 def _ran_as(hello: Mapping[str, str]) -> str:

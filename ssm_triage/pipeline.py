@@ -78,7 +78,7 @@ def collect(
         TriageError: what concerns the whole sweep; what was finished before is kept.
     """
     from collector.collect import record_failure
-    from collector.evidence.read import holds_answers
+    from collector.evidence.read import answered
     from collector.sweep import sweep as run
     from collector.sweep.delivery import IntoFolder, IntoParcel, Parcel, unpack
 
@@ -92,7 +92,7 @@ def collect(
             yield Collected(name, host.path, outcome.seconds, host.failure.kind if host.failure else "")
         elif failure is not None:
             path = folder / file_name(name)
-            if not holds_answers(path):  # what it said before it broke off, in a run that goes on, is kept
+            if not answered(path):  # what it said before it broke off, in a run that goes on, is kept
                 how = outcome.connection
                 path = record_failure(outcome.target, failure, sweep.options, folder, connection=how)
             yield Collected(name, path, outcome.seconds, failure.kind)

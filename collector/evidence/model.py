@@ -185,6 +185,12 @@ class Manifest:
     digest: str = ""
     """SHA-256 of the evidence file; empty where there is none."""
 
+    @property
+    def answered(self) -> int:
+        """Bytes that the host has said, probes and logs."""
+        said = sum(len(probe.output) for probe in self.probes)
+        return said + sum(part.length for log in self.logs for part in log.parts)
+
 
 class Evidence(Protocol):
     """The evidence of one host, wherever it lies: a zip, a folder of logs, memory."""

@@ -129,13 +129,12 @@ def verify(evidence: Evidence) -> None:
                     pass
 
 
-def holds_answers(path: Path) -> bool:
-    """Whether there is an evidence file with anything in it that a host has said."""
+def answered(path: Path) -> int:
+    """How many bytes a host has said, by its evidence file; 0 where there is none, or a damaged one."""
     try:
-        manifest = open_evidence(Source(path)).manifest
+        return open_evidence(Source(path)).manifest.answered
     except EvidenceError:
-        return False
-    return bool(manifest.logs) or any(probe.output for probe in manifest.probes)
+        return 0
 
 
 def _sources(path: Path) -> Iterator[Source]:

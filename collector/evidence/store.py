@@ -138,15 +138,19 @@ class EvidenceWriter:
             log = replace(log, parts=(*log.parts, part))
         self.logs[-1] = log
 
-    def finish(self, manifest: Manifest, *, lasts: bool = True) -> Path:
+    def finish(self, manifest: Manifest, *, lasts: bool = True, least: int = 0) -> Path:
         """Write the manifest, with the probes and logs that came, and give the file its name.
 
         A part of a log that is still open is closed as ``truncated``.  Without ``lasts`` nobody waits for
-        the disk: after a loss of power the file may be damaged.
+        the disk: after a loss of power the file may be damaged.  Where the host has said fewer than
+        ``least`` bytes, what has the name already keeps it.
         """
         if self._log is not None:
             self.log_end(Status.TRUNCATED, "the connection ended within this file")
         whole = replace(manifest, schema=SCHEMA, probes=tuple(self.probes), logs=tuple(self.logs))
+        if whole.answered < least:
+            self.abort()
+            return self.path
         with self._guarded():
             self._zip.add(MANIFEST, to_json(whole))
             self._zip.close()

@@ -63,6 +63,8 @@ class IntoParcel:
 def unpack(parcel: Parcel, place: str, folder: Path) -> CollectedHost:
     """Move the evidence into ``folder``, where it appears whole or not at all.
 
+    Of a host that broke off once more, the fuller answer stays.
+
     Raises:
         EvidenceError: it is not to be had, or cannot be written.
     """
@@ -70,7 +72,8 @@ def unpack(parcel: Parcel, place: str, folder: Path) -> CollectedHost:
     part = path.with_name(path.name + ".part")
     try:
         _write(part, parcel, place)
-        part.replace(path)
+        if parcel.failure is None or not _is_fuller(path, part):
+            part.replace(path)
     except OSError as error:
         raise EvidenceError(
             f"{path}: evidence cannot be written: {error.strerror or error}; "
@@ -82,6 +85,12 @@ def unpack(parcel: Parcel, place: str, folder: Path) -> CollectedHost:
     if parcel.content is None:
         _take_away(place, parcel.name)
     return CollectedHost(path, parcel.failure)
+
+
+def _is_fuller(path: Path, other: Path) -> bool:
+    from collector.evidence.read import answered  # here: most sweeps never need what reads evidence
+
+    return answered(path) > answered(other)
 
 
 def _write(path: Path, parcel: Parcel, place: str) -> None:

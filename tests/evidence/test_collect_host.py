@@ -16,6 +16,7 @@ from collector.connections.base import Deadline, RunResult, Sink
 from collector.errors import ConnectionFailed, EvidenceError, FailureKind
 from collector.evidence.model import ConnectionFacts, Status
 from collector.evidence.read import open_evidence, verify
+from collector.evidence.store import file_name
 from collector.target import Target, Transport
 
 SECRET_LINE = b"aws_secret_access_key=wJalrXUtnFEMIK7MDENGbPxRfiCYzEXAMPLEKEYx\n"
@@ -112,6 +113,19 @@ def test_what_came_before_a_break_is_kept(tmp_path: Path, volume: Path, part: fl
     ]
     cut_logs = [log for log in evidence.manifest.logs if log.status is Status.TRUNCATED]
     assert unfinished or cut_logs
+
+
+def test_of_two_answers_that_broke_off_the_fuller_stays(tmp_path: Path, volume: Path) -> None:
+    def broken(part: float) -> int:
+        connection = ShellConnection(lambda answer: answer[: int(len(answer) * part)], breaks=True)
+        return open_evidence(collect(tmp_path, volume, connection)).manifest.answered
+
+    some = broken(0.6)
+    assert some > 0
+    assert broken(0.3) == some
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [file_name("Web-1")]
+    assert broken(0.9) > some
+    assert open_evidence(collect(tmp_path, volume, ShellConnection())).manifest.failure is None
 
 
 def test_the_byte_limit_keeps_what_came_and_says_so(tmp_path: Path, volume: Path) -> None:

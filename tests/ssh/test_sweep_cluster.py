@@ -20,7 +20,9 @@ from ssh_rig import ME, PASSWORD, Account, Server, StartSshd
 from collector.collect import CollectOptions
 from collector.connections.base import Connection, Deadline
 from collector.errors import EvidenceError, FailureKind, SecretError, UsageError
+from collector.evidence.model import Failure, Manifest, ProbeResult, Status, Subject
 from collector.evidence.read import open_evidence
+from collector.evidence.store import EvidenceWriter
 from collector.probes.choice import choose
 from collector.probes.linux import LINUX
 from collector.secrets import EnvSecret, Literal
@@ -361,6 +363,24 @@ def test_evidence_comes_home(cluster: Cluster, server: Server, tmp_path: Path, p
     assert sorted(path.name for path in home.iterdir()) == ["host0.zip", "host1.zip"]
     assert {path.stat().st_mode & 0o077 for path in home.iterdir()} == {0}
     assert not place or list((tmp_path / "shared").iterdir()) == [], "nothing confidential stays on the way"
+
+
+def test_of_two_parcels_that_broke_off_the_fuller_stays(tmp_path: Path) -> None:
+    broken = Failure(FailureKind.PROTOCOL, "the connection broke", "try again")
+
+    def came(answer: bytes, failure: Failure | None) -> bytes:
+        (away := tmp_path / "away").mkdir(exist_ok=True)
+        with EvidenceWriter(away, "host") as writer:
+            writer.probe(ProbeResult("hostname", Status.OK, answer))
+            path = writer.finish(Manifest(1, "test", "collected", Subject("host"), failure=failure))
+        host = unpack(Parcel(path.name, failure, path.read_bytes()), "", tmp_path)
+        return open_evidence(host.path).probe("hostname").output
+
+    assert came(b"web-1", broken) == b"web-1"
+    assert came(b"web", broken) == b"web-1"
+    assert came(b"web-12", broken) == b"web-12"
+    assert came(b"w", None) == b"w"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["away", "host.zip"]
 
 
 def test_evidence_that_cannot_come_home(tmp_path: Path) -> None:
