@@ -85,18 +85,12 @@ def race(rig: Rig, entries: Sequence[Entry], runs: int) -> dict[str, Runs]:
             if so_far.problem or number >= (entry.runs or runs):
                 continue
             run, so_far.problem = _once(rig, entry)
+            words = so_far.problem
             if run is not None:
                 so_far.done.append(run)
-            words = so_far.problem or (
-                f"{so_far.cpu[-1]:.2f} s of CPU, {so_far.wall[-1]:.1f} s" if run else ""
-            )
+                words = f"{run.cost.cpu_s:.2f} s of CPU, {run.cost.wall_s:.1f} s"
             print(f"  {entry.name}, run {number + 1}: {words}", file=sys.stderr, flush=True)
     return results
-
-
-def _say(runs: Runs, number: int) -> None:
-    words = runs.problem or f"{runs.cpu[-1]:.2f} s of CPU, {runs.wall[-1]:.1f} s"
-    print(f"  {runs.entry.name}, run {number + 1}: {words}", file=sys.stderr, flush=True)
 
 
 def _once(rig: Rig, entry: Entry) -> tuple[Run | None, str]:

@@ -17,6 +17,9 @@ from collector.target import Target
 
 T = TypeVar("T")
 
+LAST_WORDS_S = 5.0
+"""How long a sweep that fails waits for the hosts under way, in seconds."""
+
 Collect = Callable[[Connection, Target, Deadline], T]
 """What is done with an open connection; nothing of the host outlives the deadline."""
 

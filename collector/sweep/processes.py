@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,7 +21,7 @@ from collector.errors import ConnectionFailed, FailureKind, TriageError
 from collector.secrets import for_child
 from collector.sweep.children import deaf_to_signals, signals_held
 from collector.sweep.host import failed
-from collector.sweep.model import Collect, Event, Outcome, Stage, SweepSettings
+from collector.sweep.model import LAST_WORDS_S, Collect, Event, Outcome, Stage, SweepSettings
 from collector.sweep.threads import ThreadRunner
 from collector.target import Target
 
@@ -88,7 +89,28 @@ class _Family(Generic[T]):
                 for child in self._children.values():
                     child.stop()
             for pipe in wait(list(self._children), _LOOK_UP_S):
-                yield from self._hear(self._children[pipe], stop)  # type: ignore[index]  # all are ours
+                try:
+                    yield from self._hear(self._children[pipe], stop)  # type: ignore[index]  # all are ours
+                except TriageError:
+                    yield from self._last_words()
+                    raise
+
+    def _last_words(self) -> Iterator[Outcome[T]]:
+        """The sweep fails: what hosts under way come to, if that is soon, is told all the same."""
+        until = time.monotonic() + LAST_WORDS_S
+        for child in self._children.values():
+            child.stop()
+        waited_for = list(self._children)
+        while waited_for and (heard := wait(waited_for, max(0.0, until - time.monotonic()))):
+            for pipe in heard:
+                try:
+                    told = pickle.loads(pipe.recv_bytes())  # type: ignore[union-attr]  # noqa: S301  # as in _hear
+                except (EOFError, OSError):
+                    told = None
+                if isinstance(told, Outcome):
+                    yield told
+                elif told is None:
+                    waited_for.remove(pipe)  # type: ignore[arg-type]
 
     def kill(self) -> None:
         """End whoever is left, at once."""

@@ -22,7 +22,7 @@ from collector.errors import ConnectionFailed, TriageError
 from collector.sweep.connectors import Connectors
 from collector.sweep.descriptors import room_to_dial
 from collector.sweep.host import Job, defect, failed, is_refusal, is_refused, reach, work_on
-from collector.sweep.model import Collect, Event, Outcome, Stage, SweepSettings
+from collector.sweep.model import LAST_WORDS_S, Collect, Event, Outcome, Stage, SweepSettings
 from collector.sweep.pace import Pacer, Place, back_off, door_to, room_behind
 from collector.target import Target
 
@@ -87,11 +87,25 @@ class _Crew(Generic[T]):
                 working -= 1
                 continue
             if isinstance(told, TriageError):
+                yield from self._last_words(working)
                 raise told
             yield told
             if isinstance(told, Outcome):
                 missing -= 1
                 yield Event(told.target, Stage.FINISHED, told.failure)
+
+    def _last_words(self, working: int) -> Iterator[Outcome[T]]:
+        """The sweep fails: what hosts under way come to, if that is soon, is told all the same."""
+        self._stop.set()
+        self._call_off()
+        until = time.monotonic() + LAST_WORDS_S
+        with contextlib.suppress(queue.Empty):
+            while working:
+                told = self._told.get(timeout=max(0.0, until - time.monotonic()))
+                if told is None:
+                    working -= 1
+                elif isinstance(told, Outcome):
+                    yield told
 
     def dismiss(self) -> None:
         """Everybody goes home; a worker in the middle of a host is not waited for."""

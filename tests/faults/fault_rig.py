@@ -12,6 +12,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -41,6 +42,11 @@ class Bastion:
     variables: dict[str, Any] = field(default_factory=dict)
     """Of all hosts, beside those that lead there."""
     of_host: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def add(self, name: str, port: int) -> None:
+        """One more host, on this machine."""
+        self.names.append(name)
+        self.of_host[name] = {"ansible_host": "127.0.0.1", "ansible_port": port}
 
     def command(self, verb: str, *args: str | Path) -> list[str]:
         """``ssm-triage VERB -i INVENTORY ...``."""
@@ -84,6 +90,13 @@ class Bastion:
 
     def environ(self, **more: str) -> dict[str, str]:
         return {**os.environ, "HOME": str(self.folder), **more}
+
+
+@pytest.fixture
+def mute() -> Iterator[int]:
+    """The port of a host that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,23 @@ def disk_full(connection: Connection, target: Target, deadline: Deadline) -> str
 def test_what_concerns_the_whole_sweep_ends_it(server: Server) -> None:
     with pytest.raises(EvidenceError, match="no space"):
         list(sweep(hosts(server, 4), settings(server), disk_full, runner=ProcessRunner(2)))
+
+
+def fail_on_host0(folder: Path, connection: Connection, target: Target, deadline: Deadline) -> str:
+    if target.name == "host0":
+        raise EvidenceError("out: no space left on device")
+    (folder / take_half_a_second(connection, target, deadline)).touch()
+    return target.name
+
+
+def test_who_is_under_way_when_a_sweep_fails_is_told_of(server: Server, tmp_path: Path) -> None:
+    two, found = replace(settings(server), forks=2), list[str]()
+    (done := tmp_path / "done").mkdir()
+    fail = partial(fail_on_host0, done)
+    with pytest.raises(EvidenceError, match="no space"):
+        found.extend(str(o.value) for o in sweep(hosts(server, 20), two, fail, runner=ProcessRunner(2)))
+    assert found
+    assert sorted(found) == sorted(path.name for path in done.iterdir())
 
 
 def take_half_a_second(connection: Connection, target: Target, deadline: Deadline) -> str:
