@@ -107,7 +107,7 @@ def diagnoser(signatures: Sequence[Path]) -> Diagnoser:
     from functools import partial
 
     from analyzers.diagnose import diagnose
-    from analyzers.logs.signatures import load_signatures
+    from analyzers.logs.signature_files import load_signatures
 
     return partial(diagnose, signatures=load_signatures(*signatures))
 

@@ -17,7 +17,8 @@ from analyzers.logs.grammar import plain_blocks
 from analyzers.logs.model import AgentStart, FileRead, Kind, LogEvent, LogReading, Sighting, Silence
 from analyzers.logs.retry import Standing, ladder, next_try
 from analyzers.logs.scan import Batch, Borders, Record, Scanned, Scanner
-from analyzers.logs.signatures import Signatures, load_signatures
+from analyzers.logs.signature_files import load_signatures
+from analyzers.logs.signatures import Signatures
 from analyzers.logs.sources import HostClock, Source, audit_starts, host_clock, role_of, sources_of
 from analyzers.text import Message, say
 from collector.errors import EvidenceError

@@ -9,7 +9,8 @@ import pytest
 
 from analyzers.logs import Kind, load_signatures, read_logs
 from analyzers.logs.patterns import PatternText
-from analyzers.logs.signatures import Signature, check_examples, read_signatures
+from analyzers.logs.signature_files import check_examples, read_signatures
+from analyzers.logs.signatures import Signature
 from collector.errors import SignatureError
 from collector.evidence.memory import evidence_of
 
@@ -218,6 +219,6 @@ def test_a_folder_that_is_not_there_or_empty_is_said(tmp_path: Path) -> None:
 def test_the_same_id_twice_names_both_places() -> None:
     text = GOOD + GOOD.split("signatures:\n")[1]
     with pytest.raises(SignatureError, match=r"own\.yaml:10: .*stands at own\.yaml:3"):
-        from analyzers.logs.signatures import _refuse_twins
+        from analyzers.logs.signature_files import _refuse_twins
 
         _refuse_twins(read_signatures(text, "own.yaml"))
