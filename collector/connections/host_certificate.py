@@ -9,7 +9,7 @@ import base64
 import time
 from collections.abc import Collection
 
-from collector.connections.ssh_config import glob_pattern
+from collector.connections.ssh_config_files import glob_pattern
 
 CERTIFICATE_SUFFIX = "-cert-v01@openssh.com"
 

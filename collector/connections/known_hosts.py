@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector.connections.ssh_config import glob_pattern
+from collector.connections.ssh_config_files import glob_pattern
 
 _MARKERS = {"@cert-authority": "cert-authority", "@revoked": "revoked"}
 

@@ -10,21 +10,28 @@ what it cannot honour is noted.
 from __future__ import annotations
 
 import getpass
-import glob
 import io
 import os
-import pwd
 import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from collector.connections.settings import DEFAULT_CONNECT_TIMEOUT_S, SshSettings
 from collector.connections.ssh_args import SshArgs, parse_ssh_args
+from collector.connections.ssh_config_files import (
+    TOKENS_OF_HOST,
+    ConfigFiles,
+    expand,
+    expand_tokens,
+    home,
+    names_host,
+    without_exec,
+)
 from collector.errors import UsageError
 from collector.target import HostKeyChecking, Target
 
@@ -40,7 +47,6 @@ _WITH_TOKENS = (
 
 _DEFAULT_IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
 _DEFAULT_AUTHENTICATIONS = ("publickey", "keyboard-interactive", "password")
-_SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ class ConfigResolver:
         self._settings = settings
         self._ssh = shutil.which("ssh")
         self._lock = threading.Lock()
-        self._files: dict[str | None, _ConfigFiles] = {}
+        self._files: dict[str | None, ConfigFiles] = {}
         self._answers: dict[_Question, Future[_Raw]] = {}
         self._resolved: dict[tuple[object, ...], HostConfig] = {}
         self._general: dict[tuple[object, ...], HostConfig] = {}
@@ -121,20 +127,20 @@ class ConfigResolver:
             raw = {**raw, "hostname": [target.address]}  # the answer may be that of a host of the same kind
         config = _host_config(target, args, self._settings, raw, args.notes)
         values = (value for key in _WITH_TOKENS for value in raw.get(key, ()))
-        if is_by_address and not any(_TOKENS_OF_HOST.search(value) for value in values):
+        if is_by_address and not any(TOKENS_OF_HOST.search(value) for value in values):
             self._general[question, said] = config
         return config
 
-    def _files_of(self, config_file: str | None) -> _ConfigFiles:
+    def _files_of(self, config_file: str | None) -> ConfigFiles:
         with self._lock:
             if config_file not in self._files:
-                self._files[config_file] = _ConfigFiles.read(config_file)
+                self._files[config_file] = ConfigFiles.read(config_file)
             return self._files[config_file]
 
-    def _question(self, target: Target, args: SshArgs, files: _ConfigFiles) -> _Question:
+    def _question(self, target: Target, args: SshArgs, files: ConfigFiles) -> _Question:
         """What ``ssh -G`` is to be asked; equal for hosts that get the same answer."""
         options = args.options
-        if files.is_conditional or any(_names_host(key, value) for key, value in options):
+        if files.is_conditional or any(names_host(key, value) for key, value in options):
             return files.config_file, (*options, *_said(target)), target.address
         return files.config_file, options, files.patterns_matching(target.address)
 
@@ -194,7 +200,7 @@ def _parse_answer(text: str) -> _Raw:
     return raw
 
 
-def _ask_paramiko(target: Target, args: SshArgs, files: _ConfigFiles) -> tuple[_Raw, tuple[str, ...]]:
+def _ask_paramiko(target: Target, args: SshArgs, files: ConfigFiles) -> tuple[_Raw, tuple[str, ...]]:
     """What Paramiko makes of the files, for a machine without the OpenSSH client."""
     from paramiko import SSHConfig  # heavy
     from paramiko.ssh_exception import ConfigParseError
@@ -204,135 +210,13 @@ def _ask_paramiko(target: Target, args: SshArgs, files: _ConfigFiles) -> tuple[_
     try:
         config.parse(io.StringIO("\n".join(["Host *", *first])))
         for root in files.roots:
-            config.parse(io.StringIO(_without_exec(root)))
+            config.parse(io.StringIO(without_exec(root)))
         said = config.lookup(target.address)
     except (ConfigParseError, OSError) as error:
         raise UsageError(f"ssh configuration {files.roots[0]}: {error}") from None
     return {
         key: value if isinstance(value, list) else [value] for key, value in said.items()
     }, files.unsupported
-
-
-def _without_exec(path: Path) -> str:
-    """A file in which ``Match exec`` matches nothing: Paramiko would run it with our own input and output."""
-    try:
-        lines = path.read_text("utf-8", "surrogateescape").splitlines()
-    except FileNotFoundError:
-        return ""
-    words = [(line, _split_line(line)) for line in lines]
-    return "\n".join(
-        "Match host !*" if key == "match" and "exec" in value.lower().split() else line
-        for line, (key, value) in words
-    )
-
-
-# --- What the files can tell apart -------------------------------------------------------------------
-
-_TOKENS_OF_HOST = re.compile(r"%[^%diluL]")
-_UNEXPANDED = frozenset({"identityfile", "certificatefile", "proxycommand", "localcommand", "remotecommand"})
-"""Keys whose tokens ``ssh -G`` leaves alone, so that they say nothing about one host."""
-_MAX_INCLUDE_DEPTH = 16
-
-
-@dataclass(frozen=True)
-class _ConfigFiles:
-    """Which ``Host`` patterns the files hold, and whether anything else in them depends on the host."""
-
-    config_file: str | None
-    literals: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    wildcards: tuple[re.Pattern[str], ...] = ()
-    is_conditional: bool = False
-    unsupported: tuple[str, ...] = ()
-    """What Paramiko would not honour, as notes."""
-    roots: tuple[Path, ...] = ()
-    """The files that are not included by others."""
-
-    @classmethod
-    def read(cls, config_file: str | None) -> _ConfigFiles:
-        if config_file == "none":
-            return cls(config_file)
-        if config_file is not None and not Path(config_file).expanduser().is_file():
-            raise UsageError(
-                f"{config_file}: no such ssh configuration file; give --ssh-config a file that exists"
-            )
-        roots = [Path(config_file).expanduser()] if config_file else [_user_config(), _SYSTEM_CONFIG]
-        literals: dict[str, list[int]] = {}
-        wildcards: list[re.Pattern[str]] = []
-        is_conditional = False
-        unsupported: dict[str, None] = {}
-        lines = [(root, key, value) for root in roots for key, value in _lines_of(root, 0)]
-        for number, (root, key, value) in enumerate(lines):
-            if key == "host":
-                for pattern in value.lower().split():
-                    pattern = pattern.strip('"').lstrip("!")
-                    if "*" in pattern or "?" in pattern:
-                        wildcards.append(glob_pattern(pattern))
-                    else:
-                        literals.setdefault(pattern, []).append(number)
-            is_conditional |= (
-                (key == "match" and value.lower() != "all")
-                or (key.startswith("canonicalize") and value.lower() not in {"no", "none", ""})
-                or _names_host(key, value)
-            )
-            unsupported |= dict.fromkeys(_unsupported_by_paramiko(key, value, root))
-        indexes = {name: tuple(numbers) for name, numbers in literals.items()}
-        return cls(config_file, indexes, tuple(wildcards), is_conditional, tuple(unsupported), tuple(roots))
-
-    def patterns_matching(self, host: str) -> tuple[object, ...]:
-        """A value that is equal for two hosts only where the same ``Host`` lines match them."""
-        name = host.lower()
-        matching = tuple(index for index, pattern in enumerate(self.wildcards) if pattern.fullmatch(name))
-        return self.literals.get(name, ()), matching
-
-
-def _names_host(key: str, value: str) -> bool:
-    return key not in _UNEXPANDED and _TOKENS_OF_HOST.search(value.replace("%%", "")) is not None
-
-
-def _unsupported_by_paramiko(key: str, value: str, path: Path) -> Iterator[str]:
-    words = value.lower().split()
-    if key == "include":
-        yield f"{path}: Include is not honoured, because there is no ssh on this machine to resolve it"
-    elif key == "match" and "exec" in words:
-        yield f"{path}: Match exec is not honoured, because there is no ssh on this machine to resolve it"
-    elif key == "proxyjump" and words == ["none"]:
-        yield f"{path}: ProxyJump none may not be honoured, because there is no ssh on this machine"
-
-
-def _lines_of(path: Path, depth: int) -> Iterator[tuple[str, str]]:
-    """Every key and value of a file and of what it includes; a file that is not there has none."""
-    try:
-        text = path.read_text("utf-8", "surrogateescape")
-    except OSError:
-        return
-    for line in text.splitlines():
-        key, value = _split_line(line)
-        if not key:
-            continue
-        yield key, value
-        if key == "include" and depth < _MAX_INCLUDE_DEPTH:
-            for pattern in value.split():
-                for included in sorted(glob.glob(_include_path(pattern.strip('"'), path))):  # noqa: PTH207
-                    yield from _lines_of(Path(included), depth + 1)
-
-
-def _split_line(line: str) -> tuple[str, str]:
-    line = line.strip()
-    if not line or line.startswith("#"):
-        return "", ""
-    match = re.match(r'"?([A-Za-z0-9]+)"?(?:\s*=\s*|\s+)(.*)', line)
-    return (match[1].lower(), match[2].strip()) if match else (line.lower(), "")
-
-
-def _include_path(pattern: str, path: Path) -> str:
-    expanded = _expand(pattern, {})
-    base = _SYSTEM_CONFIG.parent if path.is_relative_to(_SYSTEM_CONFIG.parent) else _home() / ".ssh"
-    return str(base / expanded)
-
-
-def glob_pattern(pattern: str) -> re.Pattern[str]:
-    """OpenSSH's ``*`` and ``?`` (ssh_config(5), PATTERNS); everything else, brackets too, is literal."""
-    return re.compile(re.escape(pattern.lower()).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
 
 
 # --- From raw values to the effective configuration --------------------------------------------------
@@ -349,11 +233,11 @@ def _host_config(
     port = target.port or int(one("port", "22"))
     tokens = {
         "h": hostname, "n": target.address, "p": str(port), "r": user, "u": getpass.getuser(),
-        "d": str(_home()), "i": str(os.getuid()), "k": one("hostkeyalias", hostname), "%": "%",
+        "d": str(home()), "i": str(os.getuid()), "k": one("hostkeyalias", hostname), "%": "%",
     }  # fmt: skip
 
     def paths(key: str) -> tuple[str, ...]:
-        return tuple(_expand(path, tokens) for value in raw.get(key, ()) for path in [value.strip('"')])
+        return tuple(expand(path, tokens) for value in raw.get(key, ()) for path in [value.strip('"')])
 
     checking, checking_notes = _checking(target, args, one("stricthostkeychecking"))
     identities, wanted = _identities(target, paths("identityfile"))
@@ -375,11 +259,11 @@ def _host_config(
         global_known_hosts=_known_hosts(
             one("globalknownhostsfile", "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"), tokens
         ),
-        host_key_alias=_expand(alias, tokens) if alias else None,
+        host_key_alias=expand(alias, tokens) if alias else None,
         hash_known_hosts=one("hashknownhosts") == "yes",
         host_key_checking=checking,
         proxy_jump=jump,
-        proxy_command=_expand_tokens(command, tokens)
+        proxy_command=expand_tokens(command, tokens)
         if command and command != "none" and not jump and target.jump is None
         else None,
         connect_timeout_s=settings.connect_timeout_s or _seconds(one("connecttimeout")),
@@ -406,8 +290,8 @@ def _checking(target: Target, args: SshArgs, configured: str) -> tuple[HostKeyCh
 
 def _identities(target: Target, configured: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """All identity files to try, and those of them that were asked for rather than assumed."""
-    ssh_folder = _home() / ".ssh"
-    named = (_expand(target.private_key_file, {}),) if target.private_key_file else ()
+    ssh_folder = home() / ".ssh"
+    named = (expand(target.private_key_file, {}),) if target.private_key_file else ()
     assumed = tuple(str(ssh_folder / name) for name in _DEFAULT_IDENTITIES)
     wanted = [path for path in configured if Path(path).parent != ssh_folder or not _is_default(path)]
     files = [*named, *(configured or assumed)]
@@ -433,7 +317,7 @@ def _agent_socket(configured: str, tokens: Mapping[str, str]) -> str | None:
         return os.environ.get("SSH_AUTH_SOCK") or None
     if configured.startswith("$"):
         return os.environ.get(configured.strip("${}")) or None
-    return _expand(configured, tokens)
+    return expand(configured, tokens)
 
 
 def _known_hosts(value: str, tokens: Mapping[str, str]) -> tuple[str, ...]:
@@ -442,9 +326,9 @@ def _known_hosts(value: str, tokens: Mapping[str, str]) -> tuple[str, ...]:
     files: list[str] = []
     while words:
         count = next(
-            (n for n in range(len(words), 1, -1) if Path(_expand(" ".join(words[:n]), tokens)).exists()), 1
+            (n for n in range(len(words), 1, -1) if Path(expand(" ".join(words[:n]), tokens)).exists()), 1
         )
-        files.append(_expand(" ".join(words[:count]), tokens))
+        files.append(expand(" ".join(words[:count]), tokens))
         words = words[count:]
     return tuple(path for path in files if path.lower() != "none")
 
@@ -481,24 +365,3 @@ def _seconds(value: str) -> float:
     units = {"": 1, "s": 1, "m": 60, "h": 3600}
     parts = re.findall(r"(\d+)([smh]?)", value.lower())
     return float(sum(int(number) * units[unit] for number, unit in parts)) or DEFAULT_CONNECT_TIMEOUT_S
-
-
-def _expand(path: str, tokens: Mapping[str, str]) -> str:
-    """``~``, ``${VARIABLE}`` and the percent tokens of ssh_config(5)."""
-    expanded = os.path.expandvars(_expand_tokens(path, tokens))
-    if expanded == "~" or expanded.startswith("~/"):
-        return str(_home()) + expanded[1:]
-    return str(Path(expanded).expanduser()) if expanded.startswith("~") else expanded
-
-
-def _expand_tokens(text: str, tokens: Mapping[str, str]) -> str:
-    return re.sub(r"%(.)", lambda match: tokens.get(match[1], match[0]), text)
-
-
-def _home() -> Path:
-    """OpenSSH looks at the user's entry, not at ``$HOME``."""
-    return Path(pwd.getpwuid(os.getuid()).pw_dir)
-
-
-def _user_config() -> Path:
-    return _home() / ".ssh" / "config"
