@@ -14,6 +14,10 @@ from string import Formatter
 from analyzers.text import Message, Value, listed, say
 
 _ADVICE = (
+    say(
+        "ask again; if it ends early once more, see in the host's kernel log whether it was killed for want "
+        "of memory"
+    ),
     say("allow more time"),
     say("allow this account the full language (AppLocker or Windows Defender Application Control)"),
     say("check /etc/krb5.conf and the realm"),
@@ -180,12 +184,15 @@ _FAILED = (
     say("{where}: no password is given for {user}"),
     say("{where}: no user is given"),
     say("the collection was not done at its deadline"),
+    say("the login shell took no script (exit code {code}): {words}"),
+    say("the script ended early (exit code {code}): {words}"),
 )
 """How a connection failed."""
 
 _NOTES = (
     say("it took longer than its bound"),
     say("it was damaged on the way"),
+    say("the host sent more than {limit} bytes"),
     say("cut at {limit} bytes"),
     say("no answer from the script: {failure}"),
     say("not collected"),

@@ -83,11 +83,13 @@ def collect_host(
                 deadline=deadline.sooner(options.command_timeout_s),
                 max_bytes=options.max_bytes,
             )
-            if not reader.complete:
-                cut_short = _why_cut_short(result, options)
             if not reader.complete and not reader.hello:
-                reader.finish(cut_short)  # only now the last of what the login said is in ``noise``
+                reader.finish("")  # only now the last of what the login said is in ``noise``
                 failure = _no_answer(result.exit_code, reader.noise or result.stderr)
+            elif not reader.complete and result.truncated:
+                cut_short = f"the host sent more than {options.max_bytes} bytes"
+            elif not reader.complete:
+                failure = _ended_early(result)
         except ConnectionFailed as broken:
             plainly = _ask_plainly(connection, platform, broken, nonce, options, writer, deadline)
             failure = None if plainly is not None else broken
@@ -189,16 +191,19 @@ def _ran_as(hello: Mapping[str, str]) -> str:
     return "root" if hello.get("uid") == "0" else hello.get("user", "")
 
 
-def _why_cut_short(result: RunResult, options: CollectOptions) -> str:
-    """Why a script that began did not come to its end, as far as the connection knows."""
-    if result.truncated:
-        return f"the host sent more than {options.max_bytes} bytes"
-    words = " ".join(result.stderr[-300:].decode("utf-8", "replace").split())
-    return f"the script ended early (exit code {result.exit_code}){': ' if words else ''}{words}"
-
-
 def _failure(failed: ConnectionFailed | None) -> Failure | None:
     return None if failed is None else Failure(failed.kind, failed.detail, failed.try_next)
+
+
+def _ended_early(result: RunResult) -> ConnectionFailed:
+    """A script that began did not come to its end, and not for want of a connection."""
+    words = " ".join(result.stderr[-300:].decode("utf-8", "replace").split())
+    return ConnectionFailed(
+        FailureKind.SHELL,
+        f"the script ended early (exit code {result.exit_code}): {words or 'it said nothing'}",
+        "ask again; if it ends early once more, see in the host's kernel log whether it was killed for want"
+        " of memory",
+    )
 
 
 def _no_answer(exit_code: int | None, said: bytes) -> ConnectionFailed:

@@ -128,6 +128,16 @@ def test_of_two_answers_that_broke_off_the_fuller_stays(tmp_path: Path, volume: 
     assert open_evidence(collect(tmp_path, volume, ShellConnection())).manifest.failure is None
 
 
+def test_a_script_that_ends_early_has_broken_off(tmp_path: Path, volume: Path) -> None:
+    ended = ShellConnection(lambda answer: answer[: len(answer) // 2], shell=("sh", "-c", "sh; kill -9 $$"))
+    evidence = open_evidence(collect(tmp_path, volume, ended))
+    failure = evidence.manifest.failure
+    assert failure is not None
+    assert failure.kind is FailureKind.SHELL
+    assert failure.detail == "the script ended early (exit code -9): it said nothing"
+    assert {result.note for result in evidence.manifest.probes} >= {failure.detail}
+
+
 def test_the_byte_limit_keeps_what_came_and_says_so(tmp_path: Path, volume: Path) -> None:
     whole = collect(tmp_path, volume, ShellConnection()).stat().st_size
     evidence = open_evidence(

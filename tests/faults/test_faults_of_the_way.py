@@ -232,3 +232,29 @@ def test_a_server_that_is_killed(bastion: Bastion, start_sshd: StartSshd, killed
     done = bastion.run(bastion.again("run", "run"))
     assert done.returncode == 0, done.stderr
     assert told(bastion.folder / "run") == told(bastion.folder / "undisturbed"), "nothing is missing"
+
+
+def test_a_script_that_is_killed_on_its_host(bastion: Bastion) -> None:
+    """As the kernel does for want of memory: sshd lives, and so does the connection."""
+    assert bastion.run(bastion.command("run", "-o", "undisturbed")).returncode == 0
+    held = Held(bastion.root / "etc/os-release")
+    patient = ("--probe-timeout", "80")
+    sweep = bastion.start(bastion.command("run", "-o", "run", "--forks", "1", *patient))
+    held.wait_for_reader()
+    assert bastion.server.process is not None
+    for pid in descendants(bastion.server.process.pid):
+        with contextlib.suppress(OSError):
+            if not Path(f"/proc/{pid}/comm").read_text().startswith("sshd"):
+                os.kill(pid, signal.SIGKILL)
+    held.release()
+    _, said = sweep.communicate(timeout=150)
+    assert sweep.returncode & 4, said
+    run = told(bastion.folder / "run")
+    assert len(run["evidence"]) == len(run["diagnoses"]) == 6
+    (broken,) = (host for host in run["evidence"].values() if host["failure"])
+    assert broken["failure"] == "shell"
+    assert "the script ended early" in broken["why"]
+    assert len(run["retry"].split()) == 1
+
+    assert bastion.run(bastion.again("run", "run")).returncode == 0
+    assert told(bastion.folder / "run") == told(bastion.folder / "undisturbed"), "nothing is missing"
