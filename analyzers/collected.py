@@ -184,8 +184,8 @@ _FAILED = (
     say("{where}: no password is given for {user}"),
     say("{where}: no user is given"),
     say("the collection was not done at its deadline"),
-    say("the login shell took no script (exit code {code}): {words}"),
-    say("the script ended early (exit code {code}): {words}"),
+    say("the login shell took no script ({exit}): {words}"),
+    say("the script ended early ({exit}): {words}"),
 )
 """How a connection failed."""
 

@@ -200,7 +200,7 @@ def _ended_early(result: RunResult) -> ConnectionFailed:
     words = " ".join(result.stderr[-300:].decode("utf-8", "replace").split())
     return ConnectionFailed(
         FailureKind.SHELL,
-        f"the script ended early (exit code {result.exit_code}): {words or 'it said nothing'}",
+        f"the script ended early ({_exit(result.exit_code)}): {words or 'it said nothing'}",
         "ask again; if it ends early once more, see in the host's kernel log whether it was killed for want"
         " of memory",
     )
@@ -210,6 +210,11 @@ def _no_answer(exit_code: int | None, said: bytes) -> ConnectionFailed:
     words = " ".join(said[:300].decode("utf-8", "replace").split())
     return ConnectionFailed(
         FailureKind.SHELL,
-        f"the login shell took no script (exit code {exit_code}): {words or 'it said nothing'}",
+        f"the login shell took no script ({_exit(exit_code)}): {words or 'it said nothing'}",
         "log in by hand and see whether `sh` runs there; a forced command or a restricted shell prevents it",
     )
+
+
+def _exit(code: int | None) -> str:
+    """A process that was killed has no exit code, and not every server says by which signal."""
+    return "no exit code" if code is None else f"exit code {code}"
