@@ -61,7 +61,8 @@ class _Seen:
 class _Reader:
     def __init__(self, evidence: Evidence, signatures: Signatures) -> None:
         self.evidence = evidence
-        self.scanner = Scanner(signatures)
+        self.sources = sources_of(evidence)
+        self.scanner = Scanner(signatures, several=sum(role in self.sources for role in _MAIN) > 1)
         self.clock = host_clock(evidence)
         self.story = Story(signatures, self.clock)
         self.seen: list[_Seen] = []
@@ -70,11 +71,11 @@ class _Reader:
         self.notes: list[Message] = []
 
     def read(self) -> LogReading:
-        sources = sources_of(self.evidence)
-        self._fold([self._records(sources[role]) for role in (*_MAIN, *_TWINS) if role in sources])
+        told_by = [self.sources[role] for role in (*_MAIN, *_TWINS) if role in self.sources]
+        self._fold([self._records(sources) for sources in told_by])
         newest = max((s.scanned.latest for s in self.seen if s.scanned.latest is not None), default=0.0)
         self.story.close(newest)
-        return self._reading(sources)
+        return self._reading()
 
     def _fold(self, streams: list[Iterator[tuple[Batch, Source]]]) -> None:
         if len(streams) == 1:
@@ -142,11 +143,11 @@ class _Reader:
 
     # -- putting it together -------------------------------------------------------------------------------
 
-    def _reading(self, sources: dict[str, list[Source]]) -> LogReading:
+    def _reading(self) -> LogReading:
         story, sighting = self.story, cache(self.story.sighting)
         current = _sorted(map(sighting, story.current.values()))
         history = _sorted(sighting(t) for t in story.history.values() if t.meaning.kind in _PASSING)
-        starts, count = self._starts(sources.get("audit", []))
+        starts, count = self._starts(self.sources.get("audit", []))
         first, last = self._ends()
         version = next((start.version for start in reversed(starts) if start.version), None)
         version = version or next(reversed(story.versions), None)

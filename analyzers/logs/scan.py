@@ -123,6 +123,8 @@ class _ByDigits:
 _Verdict = Meaning | _ByDigits | None
 _Told = tuple[int, Meaning, int]
 """The number of an entry in its chunk, what it means, and for how many it stands."""
+_Before = dict[Meaning | str, Meaning]
+"""Of one log: what was told last of each aspect of the agent's state, and of what has none."""
 
 
 class _TornLine(Exception):
@@ -148,18 +150,20 @@ class _Cut:
 
 
 class Scanner:
-    """Scans logs with one set of signatures; what it learnt from one file serves for the next."""
+    """Scans logs with one set of signatures; what it learnt from one file serves for the next.
 
-    def __init__(self, signatures: Signatures) -> None:
+    ``several``: the story is told by several logs side by side, so that an entry may bear on failures in
+    another one, and none is passed over.
+    """
+
+    def __init__(self, signatures: Signatures, *, several: bool = False) -> None:
         self._signatures = signatures
+        self._several = several
         self._numbers = tuple(number.encode() for number in signatures.numbers)
         self._known: dict[bytes, _Verdict] = {}
         """What masked entries mean."""
         self._by_shape: dict[bytes, _Verdict] = signatures.learnt
         self._minutes: dict[bytes, float] = {}
-        self._told: dict[Meaning | str, Meaning] = {}
-        """Of the file at hand: what was told last of each aspect of the agent's state, and of what has
-        none."""
 
     def scan(
         self, blocks: Iterable[bytes], scanned: Scanned, first_line: int = 1, borders: Borders = WHOLE
@@ -167,12 +171,12 @@ class Scanner:
         """The meaningful entries of one log in the default form; ``scanned`` is filled on the way."""
         line = first_line - 1
         when = 0.0
-        self._told.clear()
+        before: _Before = {}
         for text in _chunks(blocks, scanned, borders):
             cut, torn, verdicts = self._read(text)
             batch = Batch(cut.text, line, [], torn)
             self._survey(batch, cut, scanned)
-            when = self._record(batch, cut, self._tell(cut, verdicts), when)
+            when = self._record(batch, cut, self._tell(cut, verdicts, before), when)
             line += batch.lines()
             scanned.lines = line - first_line + 1
             if batch.records:
@@ -259,7 +263,7 @@ class Scanner:
 
     # -- what of it is told --------------------------------------------------------------------------------
 
-    def _tell(self, cut: _Cut, verdicts: list[_Verdict]) -> list[_Told]:
+    def _tell(self, cut: _Cut, verdicts: list[_Verdict], before: _Before) -> list[_Told]:
         """Every loud entry; of the quiet ones each that is news, and then the newest before
         what it bears on."""
         told: list[_Told] = []
@@ -277,17 +281,17 @@ class Scanner:
                 continue
             if meaning in quiet:
                 quiet[meaning].append(index)
-            elif meaning.loud:
+            elif meaning.loud or (self._several and meaning.bears_on):
                 if hasty or (quiet and not meaning.fails):
                     due = [o for o in hasty if meaning.area in o.bears_on] if meaning.fails else [*quiet]
                     told += _newest(due, quiet)
                     hasty.difference_update(due)
                 told.append((index, meaning, 1))
-            elif (before := self._told.get(meaning.topic)) is not meaning:
-                if before is not None and before in quiet:
-                    told += _newest([before], quiet)
-                    hasty.discard(before)
-                self._told[meaning.topic] = meaning
+            elif (other := before.get(meaning.topic)) is not meaning:
+                if other is not None and other in quiet:
+                    told += _newest([other], quiet)
+                    hasty.discard(other)
+                before[meaning.topic] = meaning
                 told.append((index, meaning, 1))
             else:
                 quiet[meaning] = [index]

@@ -9,6 +9,7 @@ import pytest
 from log_samples import DATA, case_logs
 
 from analyzers.logs import LogReading, Sighting, Signatures, load_signatures, read_logs
+from analyzers.logs.grammar import parse_entry
 from analyzers.logs.signatures import Meaning
 from collector.evidence.memory import evidence_of
 
@@ -63,3 +64,23 @@ def test_every_signature_in_any_order(seed: int) -> None:
     ]
     evidence = evidence_of([], {"amazon-ssm-agent.log": "\n".join(entries).encode()})
     assert_same(read_logs(evidence, signatures=SIGNATURES), read_logs(evidence, signatures=LOUD))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_logs_side_by_side(seed: int) -> None:
+    dice = random.Random(seed)
+    logs: dict[str, list[str]] = {"amazon-ssm-agent.log": [], "ssm-agent-worker.log": []}
+    quiet = [e for e in EXAMPLES if (m := meaning_of(e)) is not None and not m.loud]
+    for second in range(0, 80_000, 40):
+        stamp = f"2026-11-23 {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+        among = quiet if dice.random() < 0.9 else EXAMPLES
+        # the one that is read second begins first
+        log = "ssm-agent-worker.log" if second < 8_000 else dice.choice(list(logs))
+        logs[log].append(f"{stamp}{dice.choice(among)[19:]}")
+    evidence = evidence_of([], {name: "\n".join(entries).encode() for name, entries in logs.items()})
+    assert_same(read_logs(evidence, signatures=SIGNATURES), read_logs(evidence, signatures=LOUD))
+
+
+def meaning_of(example: str) -> Meaning | None:
+    entry = parse_entry(example)
+    return SIGNATURES.classify(entry.level, entry.body)
