@@ -164,6 +164,8 @@ _Rewrite = Callable[[bytes], bytes]
 def _rewriter(start: bytes, *, console: bool) -> _Rewrite | None:
     """How the lines of a log must be rewritten, by its beginning; ``None``: not at all."""
     sample = start[:65536]
+    if not console and _DEFAULT.match(sample):
+        return None  # and a line of a syslog further down is quoted
     if console or _JOURNAL.search(sample) or _SYSLOG.search(sample):
         return _from_console
     if sample.strip() and not _DEFAULT.search(sample) and _custom(sample):

@@ -117,6 +117,15 @@ def test_tabs_that_syslog_wrote_as_numbers() -> None:
     assert b"".join(plain_blocks(io.BytesIO(line).read, console=True)) == b"\tstatus code: 400\n"
 
 
+def test_a_log_that_quotes_a_syslog_stays_as_it_is() -> None:
+    log = (
+        b"2026-11-23 06:26:14.7432 ERROR [ssm-agent-worker] the command said:\n"
+        b"Nov 23 06:26:13 web-1 sshd[411]: Connection closed\n"
+        b"2026-11-23 06:26:15.0001 INFO [ssm-agent-worker] Exiting\n"
+    )
+    assert b"".join(plain_blocks(io.BytesIO(log).read)) == log
+
+
 def test_a_huge_entry_keeps_its_beginning_and_its_end() -> None:
     text = text_of(b"A" * 5000 + b"x" * 10_000_000 + b"Z" * 5000)
     assert text.startswith("AAAA")
