@@ -138,6 +138,8 @@ class Desk:
 
 # --- In the process ------------------------------------------------------------------------------------
 
+_GARBAGE = 20_000
+"""Objects after which Python looks for cycles among them; what is made for a host has hardly any."""
 _OPEN, _TOLD, _DONE = "open", "told", "done"
 
 
@@ -163,6 +165,7 @@ def _report(pipe: Connection, brief: Brief) -> None:
     specs = specs_of(brief.options, brief.usual)
     diagnose = pipeline.diagnoser([Path(where) for where in brief.options["signatures"]])
     with opened(specs, brief.options, started=brief.started) as reporter:
+        gc.set_threshold(_GARBAGE)
         gc.freeze()  # signatures and templates stay: nobody need look through them for what is no more needed
         pipe.send(_OPEN)
         while (path := pipe.recv()) is not None:

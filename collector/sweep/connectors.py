@@ -13,6 +13,10 @@ from collector.target import Target, Transport
 if TYPE_CHECKING:
     from collector.connections.ssh import SshConnector
 
+_GARBAGE = 20_000
+"""Objects after which Python looks for cycles among them: a connection leaves some hundreds, and to look for
+them as often as usual took a twentieth of a sweep."""
+
 
 class Connectors:
     """One connector per transport, for many threads: known_hosts is read once, jump hosts are shared."""
@@ -44,6 +48,7 @@ class Connectors:
             from collector.connections.ssh import SshConnector  # paramiko and fabric: heavy
 
             gc.freeze()  # what was imported stays; to look through it again and again took a tenth of a sweep
+            gc.set_threshold(_GARBAGE)
             return SshConnector(self._settings.ssh)
         if transport is Transport.WINRM:
             from collector.connections.winrm import WinrmConnector
