@@ -78,7 +78,8 @@ def _pdsh(job: Job) -> list[str]:
     hosts = Path(job.config).with_name("hosts")
     pdsh = f"pdsh -R ssh -f {job.forks} -l {job.user} -w ^{hosts}"
     if job.script:
-        return ["sh", "-c", f'{pdsh} "$(cat {job.script})" > "$OUT/answers"']
+        # it would put names of its own in the place of what follows a percent sign
+        return ["sh", "-c", f'{pdsh} "$(sed s/%/%%/g {job.script})" > "$OUT/answers"']
     commands = [*job.commands.values(), *(f"cat {path}" for path in job.files)]
     if job.log:
         commands.append(f"tail -c {job.tail_bytes} {job.log}" if job.tail_bytes else f"cat {job.log}")

@@ -118,7 +118,9 @@ reap() {
     [ "$GROUP" = "$MY_GROUP" ] || return 0
     r_all=$1
     r_parents=$1
-    while [ "$r_parents" ]; do
+    r_depth=0
+    while [ "$r_parents" ] && [ "$r_depth" -lt 20 ]; do # what forks faster than we look must not keep us
+        r_depth=$((r_depth + 1))
         r_children=
         for r_file in /proc/[0-9]*/stat; do
             { read -r r_line <"$r_file"; } 2>/dev/null || continue
