@@ -21,6 +21,8 @@ CHANNEL_TIMEOUT_S = 30.0
 """For a server to open a channel, or to forward one."""
 
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+_OF_A_CHANNEL, _CHANNEL_CLOSE = range(93, 101), 97
+"""Kinds of messages (RFC 4254, 9)."""
 _KEX = ("curve25519-sha256@libssh.org", "mlkem768x25519-sha256")
 
 
@@ -102,6 +104,8 @@ class Transport(paramiko.Transport):
         super().__init__(cast(Any, self.prepared))
         self._check = check
         self._seconds = seconds
+        self._ended: set[int] = set()
+        """Channels, by the server's numbers, whose end has gone out."""
         self.banner_timeout = seconds
         # Paramiko would start a thread for each login to time it; our watchdog times them all.
         cast(Any, self.packetizer).start_handshake = lambda timeout: None
@@ -128,6 +132,27 @@ class Transport(paramiko.Transport):
         if not self.initial_kex_done:
             raise TimeoutError("timed out")
         self.prepared.trust()
+
+    def open_channel(self, *arguments: Any, **options: Any) -> paramiko.Channel:
+        """The server may give it the number of one that has ended."""
+        channel = super().open_channel(*arguments, **options)
+        self._ended.discard(channel.remote_chanid)
+        return channel
+
+    def _send_message(self, data: Any) -> None:
+        """Nothing of a channel goes out behind its end, which sshd would answer by hanging up on all of them.
+
+        Paramiko sends when it has let go of the channel's lock, so that another thread may end it before.
+        What comes here of channels comes one after the other.
+        """
+        head = bytes(data.packet.getbuffer()[:5])
+        if len(head) == 5 and head[0] in _OF_A_CHANNEL:
+            channel = int.from_bytes(head[1:], "big")
+            if channel in self._ended:
+                return
+            if head[0] == _CHANNEL_CLOSE:
+                self._ended.add(channel)
+        cast(Any, super())._send_message(data)
 
 
 class Client(fabric.Connection):  # type: ignore[misc]  # Fabric has no types

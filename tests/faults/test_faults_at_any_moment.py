@@ -43,7 +43,8 @@ def disturb(bastion: Bastion, command: list[str], chance: random.Random) -> tupl
         os.killpg(sweep.pid, signal.SIGKILL)  # whom a killed sweep left behind
     what = f"{sent.name}{' twice' if twice else ''} after {f'{wait:.2f} s' if wait else f'{steps} events'}"
     assert "Traceback" not in said or wait, f"{what}: {said}"
-    return what, sweep.returncode
+    unborn = "Fatal Python error" in said  # Python was still looking for its own modules
+    return what, -sent if unborn else sweep.returncode
 
 
 def is_begun(run: Path) -> bool:

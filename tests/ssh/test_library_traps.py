@@ -19,6 +19,7 @@ from collector.connections.keys import KeyProblem, KeyRing
 from collector.connections.settings import SshSettings
 from collector.connections.sockets import PreparedSocket
 from collector.connections.ssh import SshConnector
+from collector.connections.ssh_jumps import forwarded
 from collector.connections.watchdog import Watchdog
 from collector.errors import ConnectionFailed, FailureKind
 from collector.target import HostKeyChecking, Target
@@ -54,6 +55,37 @@ def test_one_connection_does_not_write_into_the_configuration_of_all(sshd: Serve
     assert config._modifications, "the trap is there; if not, the subclass is no longer needed"
     sshd.open().close()
     assert sshd.connectors[0]._fabric._modifications == {}
+
+
+def test_nothing_of_a_channel_goes_out_behind_its_end(sshd: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paramiko lets data overtake the end of their channel; sshd then hangs up on every host behind it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host, port = listener.getsockname()
+        jump = sshd.open()._login
+        first, second = forwarded(jump, host, port, 5), forwarded(jump, host, port, 5)
+        listener.accept()[0].close()
+        other, _ = listener.accept()
+        overtaken, send = threading.Event(), jump.transport._send_user_message  # type: ignore[attr-defined]
+
+        def late(message: paramiko.Message) -> None:
+            if b"too late" in message.asbytes():
+                assert overtaken.wait(10)
+            send(message)
+
+        monkeypatch.setattr(jump.transport, "_send_user_message", late)
+        sender = threading.Thread(target=first.send, args=(b"too late",))
+        sender.start()
+        first.close()
+        time.sleep(0.3)  # for sshd to free the channel
+        overtaken.set()
+        sender.join()
+        second.sendall(b"well")
+        assert other.recv(10) == b"well"
+        third = forwarded(jump, host, port, 5)
+        third.sendall(b"and well again")
+        assert listener.accept()[0].recv(20) == b"and well again", "it has the number of the first"
+        assert jump.is_alive
+        other.close()
 
 
 def test_a_server_that_never_consents_to_the_command(stubborn_server: int) -> None:
