@@ -62,5 +62,6 @@ def test_a_live_view_on_a_terminal(bastion: Bastion, mute: int) -> None:
     os.close(ours)
     assert sweep.wait(60) == 4, shown
     view = shown.decode()
-    for part in ("sweep", "/7", "a second", "asking: mute", "causes: not-reached 1", "6 ok", "report:"):
+    parts = ("sweep", "/7", "a second", "asking: mute", "causes: not-reached 1", "evidence:", "report:")
+    for part in (*parts, "7 hosts: 1 not reached, 6 ok"):
         assert part in view, view

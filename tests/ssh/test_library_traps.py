@@ -63,18 +63,20 @@ def test_nothing_of_a_channel_goes_out_behind_its_end(sshd: Server, monkeypatch:
         host, port = listener.getsockname()
         jump = sshd.open()._login
         first, second = forwarded(jump, host, port, 5), forwarded(jump, host, port, 5)
-        listener.accept()[0].close()
-        other, _ = listener.accept()
-        overtaken, send = threading.Event(), jump.transport._send_user_message  # type: ignore[attr-defined]
+        (one, _), (other, _) = listener.accept(), listener.accept()
+        under_way, overtaken = threading.Event(), threading.Event()
+        send = jump.transport._send_user_message  # type: ignore[attr-defined]
 
         def late(message: paramiko.Message) -> None:
             if b"too late" in message.asbytes():
+                under_way.set()
                 assert overtaken.wait(10)
             send(message)
 
         monkeypatch.setattr(jump.transport, "_send_user_message", late)
         sender = threading.Thread(target=first.send, args=(b"too late",))
         sender.start()
+        assert under_way.wait(10)
         first.close()
         time.sleep(0.3)  # for sshd to free the channel
         overtaken.set()
@@ -85,6 +87,7 @@ def test_nothing_of_a_channel_goes_out_behind_its_end(sshd: Server, monkeypatch:
         third.sendall(b"and well again")
         assert listener.accept()[0].recv(20) == b"and well again", "it has the number of the first"
         assert jump.is_alive
+        one.close()
         other.close()
 
 
