@@ -83,12 +83,14 @@ def collect_host(
                 deadline=deadline.sooner(options.command_timeout_s),
                 max_bytes=options.max_bytes,
             )
-            if not reader.complete and not reader.hello:
+            if reader.complete:
+                pass
+            elif not reader.hello:
                 reader.finish("")  # only now the last of what the login said is in ``noise``
                 failure = _no_answer(result.exit_code, reader.noise or result.stderr)
-            elif not reader.complete and result.truncated:
+            elif result.truncated:
                 cut_short = f"the host sent more than {options.max_bytes} bytes"
-            elif not reader.complete:
+            else:
                 failure = _ended_early(result)
         except ConnectionFailed as broken:
             plainly = _ask_plainly(connection, platform, broken, nonce, options, writer, deadline)

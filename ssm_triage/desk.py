@@ -6,7 +6,6 @@ hosts finish.  Only file names wait between the two, so memory is bounded howeve
 
 from __future__ import annotations
 
-import gc
 import os
 import pickle
 import threading
@@ -23,6 +22,7 @@ from typing import Any, Self
 from analyzers.diagnosis import Diagnosis
 from collector.errors import TriageError
 from collector.sweep.children import deaf_to_signals, signals_held
+from collector.sweep.garbage import look_less_often
 
 Told = Callable[[Diagnosis, str], None]
 """Called for each host, in a thread of its own, with what was wrong with its evidence, if anything was."""
@@ -138,8 +138,6 @@ class Desk:
 
 # --- In the process ------------------------------------------------------------------------------------
 
-_GARBAGE = 20_000
-"""Objects after which Python looks for cycles among them; what is made for a host has hardly any."""
 _OPEN, _TOLD, _DONE = "open", "told", "done"
 
 
@@ -165,8 +163,7 @@ def _report(pipe: Connection, brief: Brief) -> None:
     specs = specs_of(brief.options, brief.usual)
     diagnose = pipeline.diagnoser([Path(where) for where in brief.options["signatures"]])
     with opened(specs, brief.options, started=brief.started) as reporter:
-        gc.set_threshold(_GARBAGE)
-        gc.freeze()  # signatures and templates stay: nobody need look through them for what is no more needed
+        look_less_often()
         pipe.send(_OPEN)
         while (path := pipe.recv()) is not None:
             host = pipeline.examine_file(Path(path), diagnose)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from typing import TYPE_CHECKING, cast
 
 from collector.connections.connector import Connector
+from collector.sweep.garbage import look_less_often
 from collector.sweep.model import SweepSettings
 from collector.target import Target, Transport
 
 if TYPE_CHECKING:
     from collector.connections.ssh import SshConnector
-
-_GARBAGE = 20_000
-"""Objects after which Python looks for cycles among them: a connection leaves some hundreds, and to look for
-them as often as usual took a twentieth of a sweep."""
 
 
 class Connectors:
@@ -47,8 +43,7 @@ class Connectors:
         if transport is Transport.SSH:
             from collector.connections.ssh import SshConnector  # paramiko and fabric: heavy
 
-            gc.freeze()  # what was imported stays; to look through it again and again took a tenth of a sweep
-            gc.set_threshold(_GARBAGE)
+            look_less_often()
             return SshConnector(self._settings.ssh)
         if transport is Transport.WINRM:
             from collector.connections.winrm import WinrmConnector

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from collector.errors import ConnectionFailed, FailureKind, TriageError
 from collector.secrets import for_child
@@ -88,9 +88,9 @@ class _Family(Generic[T]):
                 is_told = True
                 for child in self._children.values():
                     child.stop()
-            for pipe in wait(list(self._children), _LOOK_UP_S):
+            for child in self._speaking(_LOOK_UP_S):
                 try:
-                    yield from self._hear(self._children[pipe], stop)  # type: ignore[index]  # all are ours
+                    yield from self._hear(child, stop)
                 except TriageError:
                     yield from self._last_words()
                     raise
@@ -100,17 +100,24 @@ class _Family(Generic[T]):
         until = time.monotonic() + LAST_WORDS_S
         for child in self._children.values():
             child.stop()
-        waited_for = list(self._children)
-        while waited_for and (heard := wait(waited_for, max(0.0, until - time.monotonic()))):
-            for pipe in heard:
+        while self._children and (heard := self._speaking(max(0.0, until - time.monotonic()))):
+            for child in heard:
                 try:
-                    told = pickle.loads(pipe.recv_bytes())  # type: ignore[union-attr]  # noqa: S301  # as in _hear
+                    told = child.word()
                 except (EOFError, OSError):
                     told = None
                 if isinstance(told, Outcome):
                     yield told
                 elif told is None:
-                    waited_for.remove(pipe)  # type: ignore[arg-type]
+                    self._part_with(child)
+
+    def _speaking(self, seconds: float) -> list[_Child]:
+        """Those who have something to say, or have ended, within so many seconds."""
+        return [self._children[cast("Connection", pipe)] for pipe in wait(list(self._children), seconds)]
+
+    def _part_with(self, child: _Child) -> int | None:
+        del self._children[child.pipe]
+        return child.bury()
 
     def kill(self) -> None:
         """End whoever is left, at once."""
@@ -120,13 +127,12 @@ class _Family(Generic[T]):
 
     def _hear(self, child: _Child, stop: threading.Event) -> Iterator[Event | Outcome[T]]:
         try:
-            told = pickle.loads(child.pipe.recv_bytes())  # noqa: S301  # from a child of ours
+            told = child.word()
         except (EOFError, OSError):
             yield from self._mourn(child, stop)
             return
         if told is None:
-            del self._children[child.pipe]
-            child.bury()
+            self._part_with(child)
             return
         if isinstance(told, TriageError):
             raise told
@@ -135,8 +141,7 @@ class _Family(Generic[T]):
 
     def _mourn(self, child: _Child, stop: threading.Event) -> Iterator[Event | Outcome[T]]:
         """A child died, by a signal or for want of memory: another one takes over what it owes."""
-        del self._children[child.pipe]
-        code = child.bury()
+        code = self._part_with(child)
         rest = []
         for target in child.owed.values():
             if target.name in child.begun:
@@ -168,6 +173,14 @@ class _Child:
         """Tell it what to do."""
         with suppress(OSError):  # it died at once: its end shows when it is listened to
             self.pipe.send_bytes(for_child((list(self.owed.values()), *work)))
+
+    def word(self) -> Any:
+        """What it says next: an event, an outcome, an error of the whole sweep, at last ``None``.
+
+        Raises:
+            EOFError, OSError: it died.
+        """
+        return pickle.loads(self.pipe.recv_bytes())  # noqa: S301  # from a child of ours
 
     def note(self, told: Event | Outcome[Any]) -> None:
         """Keep the books."""
